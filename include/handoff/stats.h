@@ -7,6 +7,7 @@
 #define HANDOFF_STATS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <abi/stats.h>
 #include <handoff/error.h>
 
