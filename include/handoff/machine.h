@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The board: RAM, KVM, PCI with ECAM at 0xb0000000, serial port, debug exit, disks, iothreads, vCPUs; and its life. Start order stands in one
+ * readable list in board.c. Main thread.
+ */
+#ifndef HANDOFF_MACHINE_H
+#define HANDOFF_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <handoff/error.h>
+
+#define MACHINE_MAX_DISKS     16
+#define MACHINE_MAX_IOTHREADS 16
+#define MACHINE_MAX_MOVES     4
+
+struct machine_iothread {
+	char *id;
+	uint64_t poll_max_ns;
+	uint32_t poll_grow, poll_shrink, poll_weight;
+	char *policy; /* NULL = default */
+	bool poll_max_ns_seen;
+	int32_t cpu; /* -1 = not pinned */
+};
+
+enum machine_cache { MACHINE_CACHE_WRITEBACK, MACHINE_CACHE_DIRECT };
+
+struct machine_disk {
+	char *id;	/* "disk0" by position when NULL */
+	char *file;	/* path, or "null" for the null driver */
+	uint64_t size_bytes; /* null: size; file: created with this size if missing */
+	char *iothread; /* id, NULL = main loop */
+	uint32_t queues, queue_size;
+	unsigned int cache; /* enum machine_cache */
+	uint64_t delay_ns;  /* 0 = no delay filter */
+	bool delay_exponential;
+	bool read_only, ioeventfd;
+	char *serial;
+};
+
+/* Rehearses hand-overs: moves a disk round a list of loops ("main" is the main loop), every every_ns, count times (0 = until the end). */
+struct machine_move {
+	char *disk;
+	char *loops; /* "io0:io1:main" */
+	uint64_t every_ns;
+	uint64_t count;
+};
+
+struct machine_config {
+	const char *kernel; /* PVH ELF; NULL = the built-in load guest */
+	const char *append; /* its command line; the board adds what the built-in guest needs (tsc_khz=) */
+	uint64_t memory_bytes;
+	unsigned int cpus;
+	unsigned int n_iothreads, n_disks, n_moves;
+	struct machine_iothread iothread[MACHINE_MAX_IOTHREADS];
+	struct machine_disk disk[MACHINE_MAX_DISKS];
+	struct machine_move move[MACHINE_MAX_MOVES];
+	int64_t duration_ns; /* stop after this time in any case; 0 = when the guest ends */
+	int ioeventfd_limit; /* -1 = none; see kvm.h */
+	int64_t hold_handlers_ns; /* 0 = off; test of `lost`: queue handlers are held back once for this long, 100 ms after the start */
+	/* Called in the main thread for each line the guest prints on its serial port, without the newline. */
+	void (*console_line)(void *opaque, const char *line);
+	void *opaque;
+	int stop_fd;  /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
+};
+
+/* How a run ended: the exit status of machine_run. */
+enum machine_exit {
+	MACHINE_EXIT_OK = 0,	    /* guest said 0 by debug exit, or duration over, or stopped on request */
+	MACHINE_EXIT_ERROR = 1,	    /* could not start, or our own failure */
+	MACHINE_EXIT_GUEST = 3,	    /* guest reported failure by debug exit */
+	MACHINE_EXIT_SHUTDOWN = 4,  /* triple fault */
+	MACHINE_EXIT_KVM = 5,	    /* KVM gave up */
+};
+
+struct machine;
+
+/* Builds everything, starts no vCPU. NULL with err, everything undone. */
+struct machine *machine_new(const struct machine_config *config, struct error *err) MUST_CHECK;
+/* Starts the vCPUs and serves until the end; the frames main > main_loop of path B are here. Returns enum machine_exit. */
+int machine_run(struct machine *m);
+/* After machine_run: quiesces vCPUs, drains, flushes the disks, frees. Returns 0 or -errno of a last flush that failed (already printed). */
+int machine_free(struct machine *m);
+
+#endif
