@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The report (design.md, schema handoff.report/1) as plain data: filled by trace/, rendered by view/, read by tune/. No pointers, no
+ * ownership: copy it freely (it is large: allocate it with report_new).
+ */
+#ifndef HANDOFF_REPORT_H
+#define HANDOFF_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <abi/hist.h>
+#include <abi/model.h>
+#include <abi/stats.h>
+
+#define REPORT_SCHEMA	     "handoff.report/1"
+#define REPORT_TEXT	     160
+#define REPORT_EXIT_REASONS  32
+#define REPORT_GUEST_KEYS    64
+
+struct report_stage {
+	enum evidence evidence;
+	char reason[REPORT_TEXT]; /* why absent, or the rule it is inferred by; "" if exact */
+	struct hist hist;
+};
+
+struct report_queue {
+	char device[STATS_NAME_LEN];
+	uint32_t queue;
+	uint64_t gpa;
+	char loop[STATS_NAME_LEN]; /* id of the loop that serves it now */
+	uint32_t loop_index;	   /* into report.loop */
+	bool ioeventfd;
+	uint64_t arrivals, outcome[OUTCOMES];
+	enum evidence outcome_evidence; /* absent: notified and busy could not be told apart: both stand under notified */
+	enum evidence kicks_evidence;	/* exact: seen by BPF; inferred: counted by the VMM */
+	uint64_t kicks, wasted_kicks;	/* kicks: guest writes to the notify register */
+	uint64_t kicks_vmm;		/* eventfd counts consumed + user-space kicks, by the VMM's own count */
+	uint64_t requests, completions, interrupts, interrupts_suppressed, errors, spurious;
+	struct report_stage stage[STAGES];
+};
+
+struct report_loop {
+	uint32_t tid;
+	char comm[STATS_NAME_LEN], id[STATS_NAME_LEN];
+	enum stats_loop_kind kind;
+	int32_t cpu; /* it ran on last; -1 = unknown */
+	uint64_t poll_max_ns, poll_ns, poll_grow, poll_shrink, poll_weight;
+	uint64_t polls, hits, iterations, kicks_suppressed, spurious_wakes, wakes, preemptions;
+	/* ns; the five add up to wall_ns */
+	enum evidence account_evidence, runq_evidence;
+	char account_reason[REPORT_TEXT];
+	uint64_t wall_ns, handling_ns, polling_hit_ns, polling_waste_ns, blocked_ns, runq_ns;
+	uint64_t preempted_ns; /* runnable but not running inside the others: informative */
+	struct report_stage stage[STAGES]; /* of the queues it serves, merged */
+};
+
+struct report_vcpu {
+	uint32_t tid, id;
+	enum evidence exits_evidence;
+	char exits_reason[REPORT_TEXT];
+	uint64_t exits, mmio_writes, pio, user_exits;
+	uint32_t n_reasons;
+	struct {
+		char name[STATS_NAME_LEN];
+		uint64_t count;
+	} reason[REPORT_EXIT_REASONS];
+};
+
+struct report_handover {
+	char device[STATS_NAME_LEN], from[STATS_NAME_LEN], to[STATS_NAME_LEN];
+	uint64_t duration_ns;
+	int64_t t_ns; /* since the interval's start */
+};
+
+struct report {
+	char kernel[64], kvm[64], cpu[64]; /* host: uname -r; kind of KVM; model name */
+	bool hypervisor;		   /* the host itself is a guest: latencies are inflated */
+	uint64_t steal_ns;
+	char hooks[256];		   /* programs attached, for host.evidence */
+	uint32_t pid;
+	char comm[STATS_NAME_LEN];
+	char vmm_kind[16];		   /* "handoff", "unknown" */
+	bool vmm_alive;
+	int64_t start_realtime_ns;	   /* CLOCK_REALTIME at the start */
+	uint64_t duration_ns;
+
+	struct report_stage stage[STAGES];
+	uint32_t n_queues, n_loops, n_vcpus, n_handovers;
+	uint64_t handovers_total;
+	struct report_queue queue[STATS_MAX_QUEUES];
+	struct report_loop loop[STATS_MAX_LOOPS];
+	struct report_vcpu vcpu[STATS_MAX_VCPUS];
+	struct report_handover handover[STATS_MAX_HANDOVERS]; /* oldest first */
+	uint64_t loss[LOSSES];
+	double tracer_cpu; /* CPU time of the BPF programs, cores; < 0 = unknown */
+
+	/* The load guest's own line, key=value, in its order; n 0 = it gave none, and guest_reason says why. */
+	uint32_t n_guest;
+	char guest_reason[REPORT_TEXT];
+	struct {
+		char key[32], value[48];
+	} guest[REPORT_GUEST_KEYS];
+};
+
+struct report *report_new(void);
+void report_free(struct report *r);
+
+/* out = now - before: the interval between two snapshots of one tracer (rates, histograms, accounts); settings and names as now. */
+void report_subtract(struct report *out, const struct report *now, const struct report *before);
+
+const char *stage_name(enum stage s);
+const char *stage_from(enum stage s); /* "guest exit (kvm_exit)" */
+const char *stage_to(enum stage s);
+const char *outcome_name(enum outcome o);
+const char *evidence_name(enum evidence e);
+
+/* Puts the guest's result line ("handoff-guest: result k=v ...") into r->guest. False if it is no such line. */
+bool report_set_guest(struct report *r, const char *line);
+
+/*
+ * The equalities of the report ("truth is checked"): outcomes add up to arrivals, kicks by BPF = by the VMM = by the guest, requests likewise, each
+ * loop's account = its wall time within 1 %, losses zero. Writes one line per violation through `tell`; returns their number.
+ */
+unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line), void *opaque);
+
+#endif
