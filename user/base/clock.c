@@ -24,7 +24,8 @@ char *clock_format_ns(char buf[16], int64_t ns)
 	while (i < 2 && v >= units[i].ns * 1000 - units[i].ns / 2)
 		i++;
 	if (v / NS_PER_S > 999999) {
-		snprintf(buf, CLOCK_FORMAT_SIZE, "%s%ud", sign, (unsigned int)(v / NS_PER_S / 86400));
+		snprintf(buf, CLOCK_FORMAT_SIZE, "%s%ud", sign,
+			 (unsigned int)(v / NS_PER_S / 86400));
 		return buf;
 	}
 	if (v < units[i].ns * 10 - units[i].ns / 200)
@@ -33,6 +34,7 @@ char *clock_format_ns(char buf[16], int64_t ns)
 		decimals = 1;
 	else
 		decimals = 0;
-	snprintf(buf, CLOCK_FORMAT_SIZE, "%s%.*f%s", sign, decimals, (double)v / units[i].ns, units[i].name);
+	snprintf(buf, CLOCK_FORMAT_SIZE, "%s%.*f%s", sign, decimals, (double)v / units[i].ns,
+		 units[i].name);
 	return buf;
 }

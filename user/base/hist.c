@@ -38,7 +38,8 @@ void hist_subtract(struct hist *now, const struct hist *before)
 	unsigned int first = HIST_BUCKETS, last = 0, i;
 
 	for (i = 0; i < HIST_BUCKETS; i++) {
-		now->bucket[i] = now->bucket[i] > before->bucket[i] ? now->bucket[i] - before->bucket[i] : 0;
+		now->bucket[i] =
+			now->bucket[i] > before->bucket[i] ? now->bucket[i] - before->bucket[i] : 0;
 		if (!now->bucket[i])
 			continue;
 		count += now->bucket[i];

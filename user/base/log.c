@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <handoff/clock.h>
 
-#define LOG_LINE_MAX	      1024
-#define LOG_BURST_DEFAULT     5
+#define LOG_LINE_MAX		1024
+#define LOG_BURST_DEFAULT	5
 #define LOG_INTERVAL_NS_DEFAULT NS_PER_S
 
 static _Atomic int log_level = LOG_INFO;
@@ -50,7 +50,8 @@ static void log_line(const char *fmt, va_list ap, unsigned int held)
 	log_defuse(line);
 	len = strlen(line);
 	if (held)
-		len += snprintf(line + len, sizeof(line) - len - 1, " (%u like it held back)", held);
+		len += snprintf(line + len, sizeof(line) - len - 1, " (%u like it held back)",
+				held);
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) < 0) {
 		/* A closed or full stderr is nobody's error. */

@@ -54,7 +54,8 @@ static int stats_page_map(int fd, struct stats_page **page, struct error *err)
 	base = mmap(NULL, offset + sizeof(struct stats_page), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
-		return error_set(err, -errno, "stats page: cannot map %zu bytes: %m", sizeof(struct stats_page));
+		return error_set(err, -errno, "stats page: cannot map %zu bytes: %m",
+				 sizeof(struct stats_page));
 	if (mmap(base + offset, sizeof(struct stats_page), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
 		int errnum = error_set(err, -errno, "stats page: cannot map the memfd: %m");
@@ -78,7 +79,8 @@ int stats_page_new(struct stats_page **page, struct error *err)
 	if (ret)
 		goto close;
 	/* After our own writable mapping: FUTURE_WRITE forbids any further one, by us or by who finds it in /proc. */
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+	if (fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
 		ret = error_set(err, -errno, "stats page: cannot seal the memfd: %m");
 		goto unmap;
 	}
@@ -118,9 +120,11 @@ static void stats_name_set(char name[STATS_NAME_LEN], const char *value)
 }
 
 /* Empties a row but for its seq, which only ever grows: a reader of the old row must see that it changed. */
-#define stats_row_clear(row) memset((char *)(row) + sizeof((row)->seq), 0, sizeof(*(row)) - sizeof((row)->seq))
+#define stats_row_clear(row)                                                                       \
+	memset((char *)(row) + sizeof((row)->seq), 0, sizeof(*(row)) - sizeof((row)->seq))
 
-struct stats_loop *stats_loop_get(struct stats_page *page, enum stats_loop_kind kind, const char *id)
+struct stats_loop *stats_loop_get(struct stats_page *page, enum stats_loop_kind kind,
+				  const char *id)
 {
 	unsigned int i;
 
