@@ -30,7 +30,7 @@ say  = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # Frame pointers everywhere and no merged sibling calls: live stacks must show whole chains.
 FRAMES   := -fno-omit-frame-pointer -fno-optimize-sibling-calls -mno-omit-leaf-frame-pointer
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
-            -Wno-unused-parameter $(if $(filter 0,$(WERROR)),,-Werror)
+            -Wno-unused-parameter -Wno-missing-field-initializers $(if $(filter 0,$(WERROR)),,-Werror)
 # gcc's TSAN does not model fences and warns about each; the code says which fence pairs with which.
 SANITIZE := $(if $(ASAN),-fsanitize=address) $(if $(TSAN),-fsanitize=thread -Wno-tsan) \
             $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all)
@@ -55,9 +55,10 @@ multiarch  = $(call lazy,multiarch,$(CC) -dumpmachine)
 bpf_arch   = $(call lazy,bpf_arch,uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 glib_flags = $(call lazy,glib_flags,pkg-config --cflags glib-2.0)
 
-# Flags only one folder needs (its own files and its unit tests).
+# Flags only one folder needs (its own files and its tests).
 cflags_aio     = $(glib_flags)
 cflags_trace   = -I$(OUT)/bpf
+cflags_bpf     = -I$(OUT)/bpf
 cflags_machine = -I$(OUT)/user/machine
 
 # --- what there is -------------------------------------------------------------------------------
@@ -102,11 +103,13 @@ FORCE:
 
 # --- C objects, one archive per folder -----------------------------------------------------------
 folder = $(word 2,$(subst /, ,$(patsubst tests/%,%,$(1))))
+# Tests see tests/lib as <lib/...>, and a unit test its folder's private headers.
+test_flags = $(if $(filter tests/%,$(1)),-Itests) $(if $(filter tests/unit/%,$(1)),-Iuser/$(call folder,$(1)))
 
 $(OUT)/%.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(cflags_$(call folder,$<)) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(cflags_$(call folder,$<)) $(call test_flags,$<) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.o: %.S $(OUT)/.flags
 	$(call say,AS,$<)
@@ -251,7 +254,7 @@ check-bpf: $(SKELETONS)
 
 # Every header compiles alone, with the flags of its folder.
 header_flags = $(if $(filter user/guest/%,$(1)),$(GUEST_CFLAGS),$(if $(filter bpf/%,$(1)),\
-	$(BPF_CFLAGS),$(CPPFLAGS) $(cflags_$(call folder,$(1))) $(CFLAGS)))
+	$(BPF_CFLAGS),$(CPPFLAGS) $(cflags_$(call folder,$(1))) $(call test_flags,$(1)) $(CFLAGS)))
 check-headers: $(patsubst %,$(OUT)/check/%.ok,$(HEADERS))
 $(OUT)/check/%.ok: % $(OUT)/.flags | $(SKELETONS)
 	$(call say,HEADER,$<)
