@@ -71,7 +71,10 @@ static int parse_with_unit(const char *text, const struct unit *units, uint64_t 
 	for (; units->name; units++) {
 		if (strcasecmp(text, units->name))
 			continue;
-		return __builtin_mul_overflow(v, units->factor, value) ? -ERANGE : 0;
+		if (__builtin_mul_overflow(v, units->factor, &v))
+			return -ERANGE;
+		*value = v;
+		return 0;
 	}
 	return -EINVAL;
 }

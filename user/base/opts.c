@@ -57,16 +57,18 @@ static error_t opts_step(int key, char *arg, struct argp_state *state)
 	const struct opts_option *option;
 	int ret;
 
-	p->next = state->next;
-	if (key == ARGP_KEY_ARG)
+	if (key == ARGP_KEY_ARG) {
+		p->next = state->next;
 		return opts_argument(p, arg);
+	}
 	if (key == OPTS_KEY_HELP) {
 		opts_print_help(p->cmd, stdout);
 		return opts_stop(p, 1);
 	}
 	option = opts_by_key(p->cmd, key);
 	if (!option)
-		return ARGP_ERR_UNKNOWN;
+		return ARGP_ERR_UNKNOWN; /* argp's own keys; that of an error is behind the argument to blame */
+	p->next = state->next;
 	ret = option->parse(p->opaque, arg, p->err);
 	if (ret)
 		error_prefix(p->err, "--%s", option->name);

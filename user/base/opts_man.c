@@ -38,27 +38,27 @@ static void troff_line(FILE *to, const char *text)
 /* Paragraphs are separated by empty lines; a line that begins with white space is an example and keeps its shape. */
 static void troff_paragraphs(FILE *to, const char *text)
 {
-	bool example = false, gap = true;
+	bool example = false, gap = false;
 
-	while (*text) {
+	for (; *text; text += *text == '\n') {
 		size_t len = strcspn(text, "\n");
-		bool indented = len && (*text == ' ' || *text == '\t');
+		size_t indent = strspn(text, " \t");
 
-		if (len && indented != example) {
-			fputs(indented ? ".RS 4\n.nf\n" : ".fi\n.RE\n", to);
-			example = indented;
+		if (!len) {
 			gap = true;
+			continue;
 		}
-		if (!len && !gap)
-			fputs(".PP\n", to);
-		gap = !len;
-		if (len) {
-			size_t skip = indented ? strspn(text, " \t") : 0;
-
-			troff_text(to, text + skip, len - skip);
-			fputc('\n', to);
-		}
-		text += len + (text[len] == '\n');
+		if (example && !indent)
+			fputs(".fi\n.RE\n", to);
+		if (gap)
+			fputs(example && indent ? "\n" : ".PP\n", to);
+		if (!example && indent)
+			fputs(".RS 4\n.nf\n", to);
+		example = indent;
+		gap = false;
+		troff_text(to, text + indent, len - indent);
+		fputc('\n', to);
+		text += len;
 	}
 	if (example)
 		fputs(".fi\n.RE\n", to);
