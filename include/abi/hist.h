@@ -18,7 +18,7 @@ typedef unsigned long long __u64;
 #define HIST_SUB      (1 << HIST_SUB_BITS)
 #define HIST_MAX_LOG2 40
 /* 8 exact buckets, 8 for each of 2^3 .. 2^39, one for the rest: 8 + 37 * 8 + 1. */
-#define HIST_BUCKETS (HIST_SUB + (HIST_MAX_LOG2 - HIST_SUB_BITS) * HIST_SUB + 1)
+#define HIST_BUCKETS  (HIST_SUB + (HIST_MAX_LOG2 - HIST_SUB_BITS) * HIST_SUB + 1)
 
 /* Owner-written (one writer), read by anybody. min_ns is only valid if count != 0. */
 struct hist {
@@ -70,7 +70,8 @@ static inline __attribute__((always_inline)) __u32 hist_index(__u64 ns)
 	log2 = hist_log2(ns);
 	if (log2 >= HIST_MAX_LOG2)
 		return HIST_BUCKETS - 1;
-	index = HIST_SUB + (log2 - HIST_SUB_BITS) * HIST_SUB + ((ns >> (log2 - HIST_SUB_BITS)) & (HIST_SUB - 1));
+	index = HIST_SUB + (log2 - HIST_SUB_BITS) * HIST_SUB +
+		((ns >> (log2 - HIST_SUB_BITS)) & (HIST_SUB - 1));
 	return index;
 }
 

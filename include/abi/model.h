@@ -44,26 +44,34 @@ struct kick_key {
 	__u32 pad;
 };
 
-/* Everything seen of one guest address. Counters only grow. The vCPU side and the loop side write different fields. */
+/*
+ * Everything seen of one guest address. Counters only grow. A window is the time between two consumptions of its eventfd. The vCPU
+ * side (several vCPUs may kick one queue) adds atomically; the loop side has one writer: the loop that serves the queue.
+ */
 struct kick_state {
-	/* vCPU side, atomic adds: several vCPUs may kick one queue */
-	__u64 kicks;		/* guest writes seen */
-	__u64 user_exits;	/* of which left to user space */
-	__u64 woke;		/* of which woke a sleeping thread of the VMM */
-	__u64 first_ns;		/* oldest kick not yet consumed; 0 = none */
-	__u64 woke_ns;		/* the wake that ended a sleep for this address, not yet consumed; 0 = none */
+	/* vCPU side */
+	__u64 kicks;	  /* guest writes seen */
+	__u64 user_exits; /* of which left to user space */
+	__u64 woke;	  /* of which woke a sleeping thread of the VMM */
+	__u64 pending;	  /* kicks of this window */
+	__u64 first_ns;	  /* the oldest of them; 0 = none */
+	__u64 last_ns;	  /* the newest kick of all */
+	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
+	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
+	__u32 woke_tid;	  /* whose sleep */
+	__u32 slot;	  /* 1 + index of its row in stage_hists; 0 = it never signalled an eventfd */
 	/* loop side: the program at handoff:queue_notified */
-	__u64 consumed;		/* kicks at the last consumption */
+	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
-	__u64 spurious;		/* woken with nothing there */
+	__u64 spurious; /* entered with nothing there */
+	__u64 served_ns; /* last entry */
 };
 
-/* One histogram per address and stage that the kernel sees: exit, signal, wake, runq, dispatch. */
-struct kick_hist_key {
-	__u64 gpa;
-	__u32 bus;
-	__u32 stage;
-};
+/*
+ * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Row slot * KICK_STAGES + stage of stage_hists.
+ * Added to atomically (hist_add_shared): several vCPUs may kick one queue, and one queue may change its loop.
+ */
+#define KICK_STAGES (STAGE_DISPATCH + 1)
 
 /* Injection, by MSI message. */
 struct irq_key {
@@ -73,43 +81,63 @@ struct irq_key {
 };
 
 struct irq_state {
-	__u64 signalled; /* irqfd fired or MSI sent */
+	__u64 signalled; /* kvm_msi_set_irq or kvm_set_irq: an irqfd fired or a message was sent */
 	__u64 accepted;
-	struct hist inject; /* one writer at a time: the thread that signals */
+	struct hist inject;
+	struct hist enter;
 };
 
-/* Per thread of the VMM that was put on a run queue. */
+/* A thread on the run queue. Its own context switches write it, and its wakers: never at once. */
 struct loop_state {
-	__u64 wakes;		/* woken out of a sleep */
-	__u64 runq_wake_ns;	/* runnable after a wake, until it ran */
-	__u64 runq_preempt_ns;	/* runnable after being preempted */
+	__u64 wakes;	       /* woken out of a sleep */
+	__u64 runq_wake_ns;    /* runnable after a wake, until it ran */
+	__u64 runq_preempt_ns; /* runnable after being preempted */
 	__u64 preemptions;
-	__u64 run_ns;		/* on a CPU */
+	__u64 run_ns; /* on a CPU */
+	__u64 exit_ns; /* the thread ended; 0 = it lives */
+	__u64 poll_end_ns; /* poll mode last left */
+	__u32 polling;	   /* 1 = in poll mode: notifications are off */
+	__s32 cpu;	   /* it ran on last; -1 = not seen running */
 };
 
 struct vcpu_state {
-	__u64 exits;		/* kvm_exit; 0 with evidence absent where the tracepoint never fires */
-	__u64 entries;
+	__u64 exits;   /* kvm_exit; 0 where the tracepoint never fires: evidence absent */
+	__u64 entries; /* kvm_entry */
 	__u64 mmio_writes, mmio_reads, pio;
 	__u64 user_exits;
 };
 
+/* One thread of the VMM; rows are handed out in order of appearance and never reused. */
+struct thread_row {
+	__u32 tid; /* 0 = free */
+	__u32 pad;
+	struct loop_state loop;
+	struct vcpu_state vcpu;
+};
+
 /* What could not be kept; a figure that is not zero is shown. */
 enum loss {
-	LOSS_RECORDS = 0,  /* ring buffer full */
-	LOSS_LOOKUPS = 1,  /* a state that should have been there was not */
-	LOSS_MAPS = 2,	   /* a map was full */
-	LOSS_CLOCK = 3,	   /* an end before its begin: clamped to 0 */
+	LOSS_RECORDS = 0, /* ring buffer full */
+	LOSS_LOOKUPS = 1, /* a state that should have been there was not */
+	LOSS_MAPS = 2,	  /* a map was full */
+	LOSS_CLOCK = 3,	  /* an end before its begin: clamped to 0 */
 	LOSSES = 4,
 };
 
-#define MODEL_MAX_KICK_KEYS 1024
+/*
+ * Every guest address written to takes a kick key, configuration space too: a Linux guest that boots writes to some hundreds. Only
+ * those that signal an eventfd take a slot of histograms (12 KiB each).
+ */
+#define MODEL_MAX_KICK_KEYS 8192
+#define MODEL_MAX_SLOTS	    128
 #define MODEL_MAX_IRQ_KEYS  256
 #define MODEL_MAX_THREADS   512
+#define MODEL_MAX_VCPUS	    1024
 
 _Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct kick_hist_key) == 16, "map layout is ABI");
+_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 80, "map layout is ABI");
+_Static_assert(sizeof(struct irq_state) == 16 + 2 * sizeof(struct hist), "map layout is ABI");
+_Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 6 * 8, "map layout is ABI");
 
 #endif

@@ -34,9 +34,9 @@ enum stats_phase {
 
 struct stats_loop {
 	__u32 seq;
-	__u32 kind;    /* enum stats_loop_kind */
-	__u32 tid;     /* 0 until the thread runs */
-	__u32 phase;   /* enum stats_phase, always kept */
+	__u32 kind;		 /* enum stats_loop_kind */
+	__u32 tid;		 /* 0 until the thread runs */
+	__u32 phase;		 /* enum stats_phase, always kept */
 	char id[STATS_NAME_LEN]; /* "io0", "main" */
 
 	/* settings and what the policy has learned */
@@ -44,16 +44,16 @@ struct stats_loop {
 	__u64 poll_ns;
 
 	/* counters, always */
-	__u64 iterations;      /* aio_poll / dispatch turns */
-	__u64 polls;	       /* spins begun */
-	__u64 poll_hits;       /* spins ended by work */
-	__u64 poll_spin_ns;    /* time spent in spins; measured anyway by the policy, so always kept */
-	__u64 poll_waste_ns;   /* of which in spins without a hit */
-	__u64 blocks;	       /* waits entered */
+	__u64 iterations;   /* aio_poll / dispatch turns */
+	__u64 polls;	    /* spins begun */
+	__u64 poll_hits;    /* spins ended by work */
+	__u64 poll_spin_ns; /* time spent in spins; measured anyway by the policy, so always kept */
+	__u64 poll_waste_ns;	/* of which in spins without a hit */
+	__u64 blocks;		/* waits entered */
 	__u64 kicks_suppressed; /* aio_notify calls that needed no eventfd write */
-	__u64 notifies;	       /* aio_notify calls that wrote the eventfd */
-	__u64 spurious_wakes;  /* fd events whose handler found nothing */
-	__u64 poll_begins;     /* poll mode entered: notifications turned off */
+	__u64 notifies;		/* aio_notify calls that wrote the eventfd */
+	__u64 spurious_wakes;	/* fd events whose handler found nothing */
+	__u64 poll_begins;	/* poll mode entered: notifications turned off */
 	__u64 poll_ends;
 
 	/* account, ns; while armed. Adds up to now - account_start_ns, the running phase included */
@@ -68,37 +68,37 @@ enum stats_leg { STATS_LEG_SERVICE = 0, STATS_LEG_IO = 1, STATS_LEG_IRQ = 2, STA
 
 struct stats_queue {
 	__u32 seq;
-	__u32 used;	/* 0 = free row */
+	__u32 used;		     /* 0 = free row */
 	char device[STATS_NAME_LEN]; /* "disk0" */
-	__u32 queue;	/* index within the device */
-	__u32 loop;	/* index into loops[] of the loop that serves it now */
-	__u64 gpa;	/* address of its notify register; 0 = not placed */
+	__u32 queue;		     /* index within the device */
+	__u32 loop;		     /* index into loops[] of the loop that serves it now */
+	__u64 gpa;		     /* address of its notify register; 0 = not placed */
 	__u32 ioeventfd; /* 1 = KVM signals an eventfd for it; 0 = kicks go to user space */
 	__u32 msi_data;
-	__u64 msi_addr;	/* 0 = no vector */
+	__u64 msi_addr; /* 0 = no vector */
 
 	/* counters, always. Each counter has one writing loop at a time */
-	__u64 arrivals;		/* work seen in a queue that had been emptied */
-	__u64 arrivals_polled;	/* ... by the spin, or by the look after poll mode ended */
+	__u64 arrivals;		 /* work seen in a queue that had been emptied */
+	__u64 arrivals_polled;	 /* ... by the spin, or by the look after poll mode ended */
 	__u64 arrivals_notified; /* ... by the fd handler */
 	__u64 arrivals_recheck; /* ... by the look after notifications were turned on again in the handler: the loop was busy */
 	__u64 arrivals_userspace; /* ... by a kick that left to user space */
-	__u64 signals;		/* ioeventfd counts consumed: the kicks KVM signalled, our own self-kicks not counted */
-	__u64 self_kicks;	/* notifier set by ourselves at attach */
-	__u64 userspace_kicks;	/* notify writes that left to user space */
-	__u64 spurious;		/* handler entered, nothing there */
-	__u64 requests;		/* popped */
-	__u64 completions;	/* pushed */
-	__u64 interrupts;	/* irqfd signalled */
+	__u64 signals; /* ioeventfd counts consumed: the kicks KVM signalled, our own self-kicks not counted */
+	__u64 self_kicks;      /* notifier set by ourselves at attach */
+	__u64 userspace_kicks; /* notify writes that left to user space */
+	__u64 spurious;	       /* handler entered, nothing there */
+	__u64 requests;	       /* popped */
+	__u64 completions;     /* pushed */
+	__u64 interrupts;      /* irqfd signalled */
 	__u64 interrupts_suppressed;
-	__u64 errors;		/* defects and failed requests */
+	__u64 errors; /* defects and failed requests */
 	__u64 reserved[7];
 
 	struct hist leg[STATS_LEGS]; /* while armed */
 };
 
 struct stats_handover {
-	__u64 t_ns;	 /* begin, CLOCK_MONOTONIC */
+	__u64 t_ns; /* begin, CLOCK_MONOTONIC */
 	__u64 duration_ns;
 	char device[STATS_NAME_LEN];
 	__u32 from, to; /* loop rows */
@@ -112,7 +112,7 @@ struct stats_page {
 	__u32 n_vcpus;
 	__u32 vcpu_tid[STATS_MAX_VCPUS];
 	__u64 start_ns;
-	__u64 tsc_khz; /* 0 = unknown */
+	__u64 tsc_khz;	   /* 0 = unknown */
 	__u64 n_handovers; /* since the start; the newest is at (n - 1) % STATS_MAX_HANDOVERS */
 	__u64 reserved[8];
 	struct stats_loop loop[STATS_MAX_LOOPS];
@@ -120,7 +120,8 @@ struct stats_page {
 	struct stats_handover handover[STATS_MAX_HANDOVERS];
 };
 
-_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 8 * 8, "stats page layout is ABI");
+_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 8 * 8,
+	       "stats page layout is ABI");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");
 
 #endif

@@ -31,12 +31,15 @@ typedef bool EventNotifierPollFn(struct EventNotifier *e);
 enum aio_fdmon { AIO_FDMON_AUTO, AIO_FDMON_POLL, AIO_FDMON_EPOLL, AIO_FDMON_IO_URING };
 
 struct aio_context_config {
-	enum aio_fdmon fdmon;	  /* AUTO: io_uring where it works, else ppoll, which becomes epoll after 64 fds */
-	struct stats_loop *stats; /* this loop's row in the stats page, zeroed; NULL: the context keeps one of its own */
+	enum aio_fdmon
+		fdmon; /* AUTO: io_uring where it works, else ppoll, which becomes epoll after 64 fds */
+	struct stats_loop *
+		stats; /* this loop's row in the stats page, zeroed; NULL: the context keeps one of its own */
 };
 
 /* NULL config = defaults. One reference. err says which fd monitor failed and why, only if a particular one was asked for. */
-struct AioContext *aio_context_new(const struct aio_context_config *config, struct error *err) MUST_CHECK;
+struct AioContext *aio_context_new(const struct aio_context_config *config,
+				   struct error *err) MUST_CHECK;
 void aio_context_ref(struct AioContext *ctx);
 /* The last reference frees it, from the home thread or after it ended. A bottom half still alive then is a bug: abort, naming it. */
 void aio_context_unref(struct AioContext *ctx);
@@ -61,29 +64,33 @@ void aio_notify(struct AioContext *ctx);
 
 /* --- handlers: any thread. All callbacks NULL removes. io_poll without io_poll_ready is ignored. ------------------------------- */
 
-void aio_set_fd_handler(struct AioContext *ctx, int fd, IOHandler *io_read, IOHandler *io_write, AioPollFn *io_poll,
-			IOHandler *io_poll_ready, void *opaque);
+void aio_set_fd_handler(struct AioContext *ctx, int fd, IOHandler *io_read, IOHandler *io_write,
+			AioPollFn *io_poll, IOHandler *io_poll_ready, void *opaque);
 
-void aio_set_event_notifier(struct AioContext *ctx, struct EventNotifier *e, EventNotifierHandler *io_read,
-			    EventNotifierPollFn *io_poll, EventNotifierHandler *io_poll_ready);
+void aio_set_event_notifier(struct AioContext *ctx, struct EventNotifier *e,
+			    EventNotifierHandler *io_read, EventNotifierPollFn *io_poll,
+			    EventNotifierHandler *io_poll_ready);
 
 /*
  * io_poll_begin: the loop is about to spin (suppress notifications); io_poll_end: it is about to sleep (allow them again; io_poll
  * is called once more right afterwards). No effect if the notifier is not registered. A removal in poll mode gives no io_poll_end.
  */
-void aio_set_event_notifier_poll(struct AioContext *ctx, struct EventNotifier *e, EventNotifierHandler *io_poll_begin,
+void aio_set_event_notifier_poll(struct AioContext *ctx, struct EventNotifier *e,
+				 EventNotifierHandler *io_poll_begin,
 				 EventNotifierHandler *io_poll_end);
 
 /* --- bottom halves ------------------------------------------------------------------------------------------------------------ */
 
 /* Never run inline. `name` is for leak reports and must outlive the bottom half. NULL only if memory is exhausted. */
-struct QEMUBH *aio_bh_new(struct AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name) MUST_CHECK;
+struct QEMUBH *aio_bh_new(struct AioContext *ctx, QEMUBHFunc *cb, void *opaque,
+			  const char *name) MUST_CHECK;
 void aio_bh_schedule(struct QEMUBH *bh);      /* any thread, wait-free */
 void aio_bh_schedule_idle(struct QEMUBH *bh); /* runs within 10 ms, does not keep the loop awake */
 void aio_bh_cancel(struct QEMUBH *bh);	      /* asynchronous */
 void aio_bh_delete(struct QEMUBH *bh);	      /* asynchronous; wins over scheduled */
 /* Allocates: not for the hot path. Any thread. */
-void aio_bh_schedule_oneshot(struct AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name);
+void aio_bh_schedule_oneshot(struct AioContext *ctx, QEMUBHFunc *cb, void *opaque,
+			     const char *name);
 
 /* --- timers (CLOCK_MONOTONIC, ns) --------------------------------------------------------------------------------------------- */
 
@@ -99,8 +106,9 @@ struct AioTimer {
 void aio_timer_init(struct AioContext *ctx, struct AioTimer *timer, QEMUBHFunc *cb, void *opaque);
 /* Moves an unarmed timer to another context (a drained block node changes loops). */
 void aio_timer_set_context(struct AioTimer *timer, struct AioContext *ctx);
-void aio_timer_mod_any(struct AioTimer *timer, int64_t expire_ns); /* any thread; allocates nothing */
-void aio_timer_del(struct AioTimer *timer);			   /* no callback after it returns (home thread) */
+void aio_timer_mod_any(struct AioTimer *timer,
+		       int64_t expire_ns);  /* any thread; allocates nothing */
+void aio_timer_del(struct AioTimer *timer); /* no callback after it returns (home thread) */
 
 /* --- io_uring ----------------------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +118,7 @@ void aio_timer_del(struct AioTimer *timer);			   /* no callback after it returns
  */
 struct CqeHandler {
 	void (*cb)(struct CqeHandler *handler);
-	int32_t res;   /* of the CQE: >= 0 or -errno, filled before cb */
+	int32_t res; /* of the CQE: >= 0 or -errno, filled before cb */
 	uint32_t flags;
 	struct list_head node; /* private */
 };
@@ -122,21 +130,22 @@ int aio_uring_setup(struct AioContext *ctx) MUST_CHECK;
  * prep fills a zeroed SQE (not user_data). Submitted at the latest before the loop next waits or ends its turn; when the queue is
  * full it is submitted now. Home thread. cb runs in the home thread from a later aio_poll, never inline.
  */
-void aio_add_sqe(struct AioContext *ctx, void (*prep)(struct io_uring_sqe *sqe, void *opaque), void *opaque,
-		 struct CqeHandler *handler);
+void aio_add_sqe(struct AioContext *ctx, void (*prep)(struct io_uring_sqe *sqe, void *opaque),
+		 void *opaque, struct CqeHandler *handler);
 
 /* --- polling ------------------------------------------------------------------------------------------------------------------ */
 
 struct aio_poll_params {
-	const char *policy;  /* "qemu" or "qemu-weighted" (default when NULL) */
-	int64_t poll_max_ns; /* 0 = never spin */
-	uint32_t poll_grow;  /* 0 = default 2 */
+	const char *policy;   /* "qemu" or "qemu-weighted" (default when NULL) */
+	int64_t poll_max_ns;  /* 0 = never spin */
+	uint32_t poll_grow;   /* 0 = default 2 */
 	uint32_t poll_shrink; /* 0 = default 2 */
 	uint32_t poll_weight; /* 0 = default 3; 1..63 */
 };
 
 /* Takes effect at once, resets what was learned. Any thread (home thread applies it). -EINVAL with err if out of range. */
-int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_params *params, struct error *err) MUST_CHECK;
+int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_params *params,
+				struct error *err) MUST_CHECK;
 void aio_context_get_poll_params(const struct AioContext *ctx, struct aio_poll_params *params);
 
 /* --- waiting for a condition in the main context ------------------------------------------------------------------------------- */
@@ -151,12 +160,12 @@ void aio_wait_end(void);
  * Runs the main context while `cond` holds. In the main context only (BQL held); cond is read again after each turn and must be
  * kicked by whoever makes it false.
  */
-#define AIO_WAIT_WHILE(cond)                                                                                                   \
-	do {                                                                                                                   \
-		aio_wait_begin();                                                                                              \
-		while (cond)                                                                                                   \
-			aio_poll(aio_current_context_any(), true);                                                             \
-		aio_wait_end();                                                                                                \
+#define AIO_WAIT_WHILE(cond)                                                                       \
+	do {                                                                                       \
+		aio_wait_begin();                                                                  \
+		while (cond)                                                                       \
+			aio_poll(aio_current_context_any(), true);                                 \
+		aio_wait_end();                                                                    \
 	} while (0)
 
 /* Runs cb in ctx's home thread and returns when it has run. In the main context only, or in ctx itself (then inline). */

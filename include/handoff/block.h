@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Block layer: BlockBackend (what a device holds) over a graph of nodes (BlockDriverState) joined by BdrvChild edges. Each connected graph
- * lives in one AioContext; bdrv_set_aio_context_ignore moves it as a whole, drained. Rules: semantics.md 4.
+ * Block layer: BlockBackend (what a device holds) over a graph of nodes (BlockDriverState) joined by
+ * BdrvChild edges. Each connected graph lives in one AioContext; bdrv_set_aio_context_ignore moves
+ * it as a whole, drained. Rules: semantics.md 4.
  *
- * Threads: graph changes, drain and context switches in the main context (BQL). Requests are submitted in the context the
- * BlockBackend is in, or in the main context by a holder of the BQL while the backend is there; they complete in that context.
+ * Threads: everything in the main context (BQL), but for the few functions that say otherwise.
+ * Requests are submitted in the context the BlockBackend is in, or in the main context by a holder
+ * of the BQL while the backend is there; they complete in that context.
  */
 #ifndef HANDOFF_BLOCK_H
 #define HANDOFF_BLOCK_H
@@ -18,25 +20,31 @@
 struct BlockBackend;
 struct BlockDriverState;
 
-#define BDRV_SECTOR_SIZE    512
-#define BDRV_MAX_DEPTH	    8	 /* nodes a request passes on its way down */
-#define BDRV_REQUEST_NIOV   1024 /* iovecs of one request at most */
+#define BDRV_SECTOR_SIZE  512
+#define BDRV_MAX_DEPTH	  8    /* nodes a request passes on its way down */
+#define BDRV_REQUEST_NIOV 1024 /* iovecs of one request at most */
 
 enum blk_request_type { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES };
 
 /*
- * One request. Caller's memory, one allocation for its whole life: nothing is allocated on the way down. Fill the first group,
- * call blk_submit; cb is called exactly once, from the backend's context, never inline in blk_submit.
+ * One request. Caller's memory, one allocation for its whole life: nothing is allocated on the way
+ * down, but for a bounce buffer (O_DIRECT on misaligned memory). Fill the first group, call
+ * blk_submit; cb is called exactly once, from the backend's context, never inline in blk_submit. It
+ * may submit the request again, or free it.
  */
 struct BlkRequest {
 	enum blk_request_type type;
-	bool may_unmap;		/* BLK_WRITE_ZEROES: the range may become a hole */
-	int64_t offset, bytes;	/* bytes = sum of iov for READ and WRITE; 0 for FLUSH */
+	bool may_unmap; /* BLK_WRITE_ZEROES: the range may become a hole */
+	/* In whole sectors; bytes = sum of iov for READ and WRITE, 0 for FLUSH. */
+	int64_t offset, bytes;
 	const struct iovec *iov; /* must stay valid until cb */
 	unsigned int niov;
 	void (*cb)(struct BlkRequest *req, int ret); /* 0 or -errno */
 
-	/* While stats are armed, else 0: CLOCK_MONOTONIC when it was handed to the backend and when the completion was seen. */
+	/*
+	 * CLOCK_MONOTONIC when it was handed to the backend and when the completion was seen; both 0
+	 * unless stats were armed at the former.
+	 */
 	int64_t t_submit_ns, t_complete_ns;
 
 	/* private to user/block */
@@ -48,82 +56,129 @@ struct BlkRequest {
 	unsigned int depth;
 	int ret;
 	struct list_head node;
-	struct AioTimer timer;	/* delay filter */
-	struct CqeHandler cqe;	/* file driver */
-	int64_t done_bytes;	/* short transfers are continued */
-	struct iovec rest[2];
+	struct AioTimer timer; /* delay filter, and results that must not be given inline */
+	struct CqeHandler cqe; /* file driver, as all below */
+	unsigned int step;
+	int64_t done_bytes; /* short transfers are continued */
+	struct iovec part;  /* what the kernel is given when that is not iov itself */
 	void *bounce;
 };
 
-/* --- nodes: constructors return one reference in the main context, or NULL with err --------------------------------------------- */
+/* --- nodes: constructors return one reference in the main context, or NULL with err ------------- */
 
 struct bdrv_file_config {
-	const char *path;
-	bool direct;	/* O_DIRECT */
-	bool read_only;
-	uint64_t create_bytes; /* create (sparse) or leave alone: if the file does not exist and this is not 0 */
+	const char *path; /* a regular file or a block device; locked against a second writer */
+	bool direct;	  /* O_DIRECT */
+	bool read_only;	  /* not locked against other readers */
+	uint64_t create_bytes; /* not 0: create it (sparse) if it does not exist */
 };
-struct BlockDriverState *bdrv_file_new(const struct bdrv_file_config *config, struct error *err) MUST_CHECK;
-struct BlockDriverState *bdrv_null_new(uint64_t size_bytes, bool read_zeroes, struct error *err) MUST_CHECK;
+
+/* Needs io_uring. The length is the file's at opening, rounded down to whole sectors. */
+struct BlockDriverState *bdrv_file_new(const struct bdrv_file_config *config,
+				       struct error *err) MUST_CHECK;
+/* Forgets writes. Reads give zeroes, or leave the memory as it was unless read_zeroes (cheaper). */
+struct BlockDriverState *bdrv_null_new(uint64_t size_bytes, bool read_zeroes,
+				       struct error *err) MUST_CHECK;
 
 enum bdrv_delay_law { BDRV_DELAY_FIXED, BDRV_DELAY_EXPONENTIAL };
-/* Passes requests to `child` (takes a reference of its own) after a latency with this mean. */
-struct BlockDriverState *bdrv_delay_new(struct BlockDriverState *child, enum bdrv_delay_law law, int64_t mean_ns, uint64_t seed,
+
+#define BDRV_DELAY_MAX_NS (60 * 1000000000ll)
+
+/*
+ * Passes requests to `child` (takes a reference of its own) after a latency with this mean, 1 to
+ * BDRV_DELAY_MAX_NS. The same seed gives the same latencies. Requests overtake each other under the
+ * exponential law.
+ */
+struct BlockDriverState *bdrv_delay_new(struct BlockDriverState *child, enum bdrv_delay_law law,
+					int64_t mean_ns, uint64_t seed,
 					struct error *err) MUST_CHECK;
 
 void bdrv_ref(struct BlockDriverState *bs);
 void bdrv_unref(struct BlockDriverState *bs);
-int64_t bdrv_getlength(struct BlockDriverState *bs); /* bytes, or -errno */
-struct AioContext *bdrv_get_aio_context(struct BlockDriverState *bs);
-bool bdrv_is_read_only(struct BlockDriverState *bs);
+int64_t bdrv_getlength(const struct BlockDriverState *bs); /* bytes; any thread */
+struct AioContext *bdrv_get_aio_context(const struct BlockDriverState *bs);
+bool bdrv_is_read_only(const struct BlockDriverState *bs);
 
-/* Nest. begin returns when no request is in flight in the node or above it; see semantics.md 4.4. Main context. */
+/*
+ * Nest. begin returns when no request is in flight in the node or above it; until end, new ones are
+ * queued in their BlockBackend. begin runs the main context meanwhile, end never does. See
+ * semantics.md 4.4.
+ */
 void bdrv_drained_begin(struct BlockDriverState *bs);
 void bdrv_drained_end(struct BlockDriverState *bs);
 
 struct BdrvChild;
-/*
- * Moves the whole graph `bs` is part of to ctx: every edge once, over children and parents, those in `ignore` left out. Cannot
- * fail; bdrv_child_try_set_aio_context asked everybody first. Main context.
- */
 struct bdrv_edge_set; /* visited edges; private */
-FRAME void bdrv_set_aio_context_ignore(struct BlockDriverState *bs, struct AioContext *ctx, struct bdrv_edge_set *ignore);
-/* 0, or -EPERM with err when a parent refuses: then nothing has moved. ignore_child (the asker's own edge) may be NULL. */
-FRAME int bdrv_child_try_set_aio_context(struct BlockDriverState *bs, struct AioContext *ctx, struct BdrvChild *ignore_child,
+
+/*
+ * Moves the graph `bs` is part of to ctx: every edge once, over children and parents, those in
+ * `ignore` left out. Cannot fail: bdrv_child_try_set_aio_context asked everybody first, and drained
+ * all the nodes that move.
+ */
+FRAME void bdrv_set_aio_context_ignore(struct BlockDriverState *bs, struct AioContext *ctx,
+				       struct bdrv_edge_set *ignore);
+/*
+ * Drains, asks, moves, resumes. 0, or -EPERM with err when a parent refuses: then nothing has moved.
+ * ignore_child (the asker's own edge) may be NULL.
+ */
+FRAME int bdrv_child_try_set_aio_context(struct BlockDriverState *bs, struct AioContext *ctx,
+					 struct BdrvChild *ignore_child,
 					 struct error *err) MUST_CHECK;
 
-/* --- BlockBackend ---------------------------------------------------------------------------------------------------------------- */
+/* --- BlockBackend ------------------------------------------------------------------------------ */
 
-/* The device's side. drained_begin: stop taking requests from the guest (any context's handlers are detached); drained_end: go on. */
+/* The device's side, called in the main context. None of them may poll or change the graph. */
 struct BlockDevOps {
-	void (*drained_begin)(void *opaque);
-	void (*drained_end)(void *opaque);
-	bool (*drained_poll)(void *opaque); /* true while the device still has something running; may be NULL */
+	void (*drained_begin)(
+		void *opaque); /* stop taking requests from the guest; from any context */
+	void (*drained_end)(void *opaque); /* go on */
+	bool (*drained_poll)(
+		void *opaque); /* still something running (aio_wait_kick); may be NULL */
 };
 
-/* Named after the disk ("disk0"). Starts in the main context. */
-struct BlockBackend *blk_new(const char *name, struct BlockDriverState *root, struct error *err) MUST_CHECK;
-void blk_unref(struct BlockBackend *blk); /* drains */
+/*
+ * Named after the disk ("disk0"). Takes a reference of its own. Starts in the main context, unless
+ * another backend has taken the root elsewhere.
+ */
+struct BlockBackend *blk_new(const char *name, struct BlockDriverState *root,
+			     struct error *err) MUST_CHECK;
+/*
+ * Drains and frees; what is queued by an outer drain gets -ECANCELED. Not from a completion of its
+ * own. The root returns to the main context when nobody else uses it. NULL is ignored.
+ */
+void blk_unref(struct BlockBackend *blk);
 const char *blk_name(const struct BlockBackend *blk);
+/* ops NULL: the device is gone. In a drained section the new ops' drained_begin is called at once. */
 void blk_set_dev_ops(struct BlockBackend *blk, const struct BlockDevOps *ops, void *opaque);
-/* Whether bdrv_set_aio_context_ignore coming from elsewhere in the graph may move this backend although a device uses it. */
+/*
+ * Whether a context switch that comes from elsewhere in the graph may move this backend although a
+ * device uses it (has set ops). Not allowed at first.
+ */
 void blk_set_allow_aio_context_change(struct BlockBackend *blk, bool allow);
 
 struct AioContext *blk_get_aio_context(const struct BlockBackend *blk); /* any thread */
-/* Drains, moves the graph, resumes. Main context. 0 or -EPERM with err and nothing moved. */
-FRAME int blk_set_aio_context(struct BlockBackend *blk, struct AioContext *ctx, struct error *err) MUST_CHECK;
+/* Drains, moves the graph, resumes. 0, or -EPERM with err and nothing moved. */
+FRAME int blk_set_aio_context(struct BlockBackend *blk, struct AioContext *ctx,
+			      struct error *err) MUST_CHECK;
 
-int64_t blk_getlength(struct BlockBackend *blk); /* bytes or -errno */
-bool blk_is_read_only(const struct BlockBackend *blk);
-/* Buffer and offset alignment the root wants (1 for none); misaligned requests are bounced, not refused. */
+int64_t blk_getlength(const struct BlockBackend *blk); /* bytes; any thread */
+bool blk_is_read_only(const struct BlockBackend *blk); /* any thread */
+/*
+ * Offset and length alignment in bytes that the root serves best (1 for none); the rest is bounced
+ * or goes through the page cache, not refused. Any thread.
+ */
 unsigned int blk_request_alignment(const struct BlockBackend *blk);
 
-/* Range and type are checked here: -EINVAL, -EROFS or -EIO arrive in cb. While drained the request is queued. */
+/*
+ * Checks come back through cb: -EINVAL malformed (not whole sectors, iov does not add up, more than
+ * BDRV_REQUEST_NIOV), -EIO out of range, -EROFS. While drained the request is queued. In the
+ * backend's context.
+ */
 void blk_submit(struct BlockBackend *blk, struct BlkRequest *req);
-/* Requests handed in and not yet completed, and other users' holds on the backend (a drain waits for them). */
+/* Other users' holds on the backend, which a drain waits for like for requests. Any thread. */
 void blk_inc_in_flight(struct BlockBackend *blk);
-void blk_dec_in_flight(struct BlockBackend *blk); /* any thread; kicks the drain */
-bool blk_in_drain(const struct BlockBackend *blk);
+void blk_dec_in_flight(struct BlockBackend *blk);
+bool blk_in_drain(const struct BlockBackend *blk); /* any thread */
 
 void blk_drained_begin(struct BlockBackend *blk);
 void blk_drained_end(struct BlockBackend *blk);

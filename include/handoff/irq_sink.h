@@ -23,8 +23,8 @@ struct irq_sink_ops {
 	/* Sends a message once, from the main context. 0 or -errno. */
 	int (*send)(struct irq_sink *sink, const struct msi_message *msg);
 	/* A route that fires msg whenever e is signalled. Main context. NULL with err (out of GSIs, irqfd refused). */
-	struct irq_route *(*route_new)(struct irq_sink *sink, const struct msi_message *msg, struct EventNotifier *e,
-				       struct error *err);
+	struct irq_route *(*route_new)(struct irq_sink *sink, const struct msi_message *msg,
+				       struct EventNotifier *e, struct error *err);
 	/* Changes the message. A signal before this returns goes to the old or the new one, never lost. */
 	int (*route_set)(struct irq_route *route, const struct msi_message *msg);
 	/*

@@ -18,9 +18,10 @@ struct kvm_vm;
 struct kvm_vcpu;
 
 struct kvm_vm_config {
-	const char *device;	       /* "/dev/kvm" */
-	struct AddressSpace *memory;   /* RAM sections become slots, ioeventfds are registered: a listener is attached */
-	struct AddressSpace *io;       /* port I/O; its ioeventfds too */
+	const char *device; /* "/dev/kvm" */
+	struct AddressSpace *
+		memory; /* RAM sections become slots, ioeventfds are registered: a listener is attached */
+	struct AddressSpace *io; /* port I/O; its ioeventfds too */
 	/*
 	 * Refuse ioeventfds (as if KVM had said -ENOSPC) after this many: rehearses the fallback to user space. -1 = no limit. A test uses
 	 * it; a real refusal comes the same way.
@@ -58,10 +59,12 @@ struct kvm_vcpu_config {
 };
 
 /* NULL with err. The thread "vcpu<id>" exists when this returns, waiting for kvm_vcpu_resume. Any vCPU but 0 waits for SIPI. */
-struct kvm_vcpu *kvm_vcpu_new(struct kvm_vm *vm, const struct kvm_vcpu_config *config, struct error *err) MUST_CHECK;
+struct kvm_vcpu *kvm_vcpu_new(struct kvm_vm *vm, const struct kvm_vcpu_config *config,
+			      struct error *err) MUST_CHECK;
 void kvm_vcpu_free(struct kvm_vcpu *vcpu); /* stops and joins; drops the BQL while it waits */
 /* PVH entry state (32-bit protected mode, flat, paging off, ebx = start_info). Before the first resume. */
-int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *regs, struct error *err) MUST_CHECK;
+int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *regs,
+		     struct error *err) MUST_CHECK;
 void kvm_vcpu_resume(struct kvm_vcpu *vcpu);
 /* Returns when the thread is out of the guest and of all device code; drops the BQL while it waits. */
 void kvm_vcpu_pause(struct kvm_vcpu *vcpu);

@@ -26,10 +26,10 @@ struct machine_iothread {
 enum machine_cache { MACHINE_CACHE_WRITEBACK, MACHINE_CACHE_DIRECT };
 
 struct machine_disk {
-	char *id;	/* "disk0" by position when NULL */
-	char *file;	/* path, or "null" for the null driver */
+	char *id;	     /* "disk0" by position when NULL */
+	char *file;	     /* path, or "null" for the null driver */
 	uint64_t size_bytes; /* null: size; file: created with this size if missing */
-	char *iothread; /* id, NULL = main loop */
+	char *iothread;	     /* id, NULL = main loop */
 	uint32_t queues, queue_size;
 	unsigned int cache; /* enum machine_cache */
 	uint64_t delay_ns;  /* 0 = no delay filter */
@@ -48,29 +48,31 @@ struct machine_move {
 
 struct machine_config {
 	const char *kernel; /* PVH ELF; NULL = the built-in load guest */
-	const char *append; /* its command line; the board adds what the built-in guest needs (tsc_khz=) */
+	const char *
+		append; /* its command line; the board adds what the built-in guest needs (tsc_khz=) */
 	uint64_t memory_bytes;
 	unsigned int cpus;
 	unsigned int n_iothreads, n_disks, n_moves;
 	struct machine_iothread iothread[MACHINE_MAX_IOTHREADS];
 	struct machine_disk disk[MACHINE_MAX_DISKS];
 	struct machine_move move[MACHINE_MAX_MOVES];
-	int64_t duration_ns; /* stop after this time in any case; 0 = when the guest ends */
-	int ioeventfd_limit; /* -1 = none; see kvm.h */
+	int64_t duration_ns;	  /* stop after this time in any case; 0 = when the guest ends */
+	int ioeventfd_limit;	  /* -1 = none; see kvm.h */
 	int64_t hold_handlers_ns; /* 0 = off; test of `lost`: queue handlers are held back once for this long, 100 ms after the start */
 	/* Called in the main thread for each line the guest prints on its serial port, without the newline. */
 	void (*console_line)(void *opaque, const char *line);
 	void *opaque;
-	int stop_fd;  /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
+	int stop_fd; /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
 };
 
 /* How a run ended: the exit status of machine_run. */
 enum machine_exit {
-	MACHINE_EXIT_OK = 0,	    /* guest said 0 by debug exit, or duration over, or stopped on request */
-	MACHINE_EXIT_ERROR = 1,	    /* could not start, or our own failure */
-	MACHINE_EXIT_GUEST = 3,	    /* guest reported failure by debug exit */
-	MACHINE_EXIT_SHUTDOWN = 4,  /* triple fault */
-	MACHINE_EXIT_KVM = 5,	    /* KVM gave up */
+	MACHINE_EXIT_OK =
+		0, /* guest said 0 by debug exit, or duration over, or stopped on request */
+	MACHINE_EXIT_ERROR = 1,	   /* could not start, or our own failure */
+	MACHINE_EXIT_GUEST = 3,	   /* guest reported failure by debug exit */
+	MACHINE_EXIT_SHUTDOWN = 4, /* triple fault */
+	MACHINE_EXIT_KVM = 5,	   /* KVM gave up */
 };
 
 struct machine;

@@ -26,8 +26,8 @@ struct pci_host_config {
 	struct MemoryRegion *mmio; /* container for memory BARs (the machine's system memory) */
 	struct MemoryRegion *io;   /* container for 0xcf8 / 0xcfc */
 	struct irq_sink *irq_sink;
-	uint64_t ecam_gpa;			 /* 0 = no ECAM */
-	uint64_t window_gpa, window_size_bytes;	 /* 32-bit memory window the board places BARs in */
+	uint64_t ecam_gpa;			/* 0 = no ECAM */
+	uint64_t window_gpa, window_size_bytes; /* 32-bit memory window the board places BARs in */
 };
 
 struct pci_host *pci_host_new(const struct pci_host_config *config, struct error *err) MUST_CHECK;
@@ -46,7 +46,8 @@ struct pci_device_ops {
 	void (*command_changed)(struct pci_device *dev, uint16_t command);
 	/* Config accesses to a capability's body at offset `where`, size 1, 2, 4: see pci_add_capability. May be NULL. */
 	uint32_t (*cap_read)(struct pci_device *dev, unsigned int where, unsigned int size);
-	void (*cap_write)(struct pci_device *dev, unsigned int where, uint32_t value, unsigned int size);
+	void (*cap_write)(struct pci_device *dev, unsigned int where, uint32_t value,
+			  unsigned int size);
 	/* Device reset (function level or machine). May be NULL. */
 	void (*reset)(struct pci_device *dev);
 };
@@ -60,7 +61,7 @@ struct pci_device {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t wmask[PCI_CONFIG_SIZE]; /* 1 = the guest may write this bit */
 	struct {
-		struct MemoryRegion *mr; /* the device's */
+		struct MemoryRegion *mr;  /* the device's */
 		uint64_t size_bytes, gpa; /* gpa: ~0 when not mapped */
 		bool is_64, mapped;
 	} bar[PCI_BARS];
@@ -69,25 +70,30 @@ struct pci_device {
 };
 
 /* slot -1: the first free one. */
-int pci_device_init(struct pci_device *dev, struct pci_host *host, int slot, const struct pci_device_ids *ids,
-		    const struct pci_device_ops *ops, const char *name, struct error *err) MUST_CHECK;
+int pci_device_init(struct pci_device *dev, struct pci_host *host, int slot,
+		    const struct pci_device_ids *ids, const struct pci_device_ops *ops,
+		    const char *name, struct error *err) MUST_CHECK;
 void pci_device_release(struct pci_device *dev);
 void pci_device_reset(struct pci_device *dev);
 
 /* size: power of two >= 4 KiB. The region appears in the MMIO space while memory decoding is on and the BAR is placed. */
-void pci_register_bar(struct pci_device *dev, unsigned int index, struct MemoryRegion *mr, bool is_64);
+void pci_register_bar(struct pci_device *dev, unsigned int index, struct MemoryRegion *mr,
+		      bool is_64);
 /* Config offset of the capability's header. len counts header and body. Body bytes are read-only unless wmask is opened. */
-int pci_add_capability(struct pci_device *dev, uint8_t cap_id, const void *body, unsigned int len) MUST_CHECK;
+int pci_add_capability(struct pci_device *dev, uint8_t cap_id, const void *body,
+		       unsigned int len) MUST_CHECK;
 bool pci_bus_master(const struct pci_device *dev);
 
 /* Guest config accesses, size 1, 2 or 4, naturally aligned. */
 uint32_t pci_config_read(struct pci_device *dev, unsigned int where, unsigned int size);
-void pci_config_write(struct pci_device *dev, unsigned int where, uint32_t value, unsigned int size);
+void pci_config_write(struct pci_device *dev, unsigned int where, uint32_t value,
+		      unsigned int size);
 
 /* --- MSI-X (PCI 3.0 6.8.2) ---------------------------------------------------------------------------------------------------- */
 
 /* A table of n vectors (1..2048) and its PBA, in a BAR of its own (index bar). */
-int msix_init(struct pci_device *dev, unsigned int n, unsigned int bar, struct error *err) MUST_CHECK;
+int msix_init(struct pci_device *dev, unsigned int n, unsigned int bar,
+	      struct error *err) MUST_CHECK;
 void msix_release(struct pci_device *dev);
 void msix_reset(struct pci_device *dev);
 bool msix_enabled(const struct pci_device *dev);
@@ -97,7 +103,8 @@ unsigned int msix_vectors(const struct pci_device *dev);
  * The device will use this vector: returns its notifier, whose signal raises the interrupt (by an irqfd while the vector is unmasked;
  * while masked the signal stays pending and shows in the PBA). Counted: each use needs an unuse. NULL: vector out of range or no route; err.
  */
-struct EventNotifier *msix_vector_use(struct pci_device *dev, unsigned int vector, struct error *err) MUST_CHECK;
+struct EventNotifier *msix_vector_use(struct pci_device *dev, unsigned int vector,
+				      struct error *err) MUST_CHECK;
 void msix_vector_unuse(struct pci_device *dev, unsigned int vector);
 
 /* Raises a used vector: one eventfd write. Any thread. Vector out of range or unused: ignored. */
@@ -106,6 +113,7 @@ void msix_notify_any(struct pci_device *dev, unsigned int vector);
 /* The message a vector holds now; false if out of range. For the stats page. */
 bool msix_message(const struct pci_device *dev, unsigned int vector, struct msi_message *msg);
 /* Told whenever a vector's message, mask or the enable bit changed. */
-void msix_set_changed_callback(struct pci_device *dev, void (*changed)(struct pci_device *dev, unsigned int vector));
+void msix_set_changed_callback(struct pci_device *dev,
+			       void (*changed)(struct pci_device *dev, unsigned int vector));
 
 #endif

@@ -15,25 +15,25 @@
 
 #define HANDOFF_PROBE_ENABLED(name) __builtin_expect(handoff_##name##_semaphore != 0, 0)
 
-#define HANDOFF_PROBE1(name, a)                                                                                                \
-	do {                                                                                                                   \
-		if (HANDOFF_PROBE_ENABLED(name))                                                                               \
-			STAP_PROBE1(handoff, name, a);                                                                         \
+#define HANDOFF_PROBE1(name, a)                                                                    \
+	do {                                                                                       \
+		if (HANDOFF_PROBE_ENABLED(name))                                                   \
+			STAP_PROBE1(handoff, name, a);                                             \
 	} while (0)
-#define HANDOFF_PROBE2(name, a, b)                                                                                             \
-	do {                                                                                                                   \
-		if (HANDOFF_PROBE_ENABLED(name))                                                                               \
-			STAP_PROBE2(handoff, name, a, b);                                                                      \
+#define HANDOFF_PROBE2(name, a, b)                                                                 \
+	do {                                                                                       \
+		if (HANDOFF_PROBE_ENABLED(name))                                                   \
+			STAP_PROBE2(handoff, name, a, b);                                          \
 	} while (0)
-#define HANDOFF_PROBE3(name, a, b, c)                                                                                          \
-	do {                                                                                                                   \
-		if (HANDOFF_PROBE_ENABLED(name))                                                                               \
-			STAP_PROBE3(handoff, name, a, b, c);                                                                   \
+#define HANDOFF_PROBE3(name, a, b, c)                                                              \
+	do {                                                                                       \
+		if (HANDOFF_PROBE_ENABLED(name))                                                   \
+			STAP_PROBE3(handoff, name, a, b, c);                                       \
 	} while (0)
-#define HANDOFF_PROBE4(name, a, b, c, d)                                                                                       \
-	do {                                                                                                                   \
-		if (HANDOFF_PROBE_ENABLED(name))                                                                               \
-			STAP_PROBE4(handoff, name, a, b, c, d);                                                                \
+#define HANDOFF_PROBE4(name, a, b, c, d)                                                           \
+	do {                                                                                       \
+		if (HANDOFF_PROBE_ENABLED(name))                                                   \
+			STAP_PROBE4(handoff, name, a, b, c, d);                                    \
 	} while (0)
 
 #endif

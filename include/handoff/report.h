@@ -12,10 +12,10 @@
 #include <abi/model.h>
 #include <abi/stats.h>
 
-#define REPORT_SCHEMA	     "handoff.report/1"
-#define REPORT_TEXT	     160
-#define REPORT_EXIT_REASONS  32
-#define REPORT_GUEST_KEYS    64
+#define REPORT_SCHEMA	    "handoff.report/1"
+#define REPORT_TEXT	    160
+#define REPORT_EXIT_REASONS 32
+#define REPORT_GUEST_KEYS   64
 
 struct report_stage {
 	enum evidence evidence;
@@ -31,10 +31,11 @@ struct report_queue {
 	uint32_t loop_index;	   /* into report.loop */
 	bool ioeventfd;
 	uint64_t arrivals, outcome[OUTCOMES];
-	enum evidence outcome_evidence; /* absent: notified and busy could not be told apart: both stand under notified */
-	enum evidence kicks_evidence;	/* exact: seen by BPF; inferred: counted by the VMM */
-	uint64_t kicks, wasted_kicks;	/* kicks: guest writes to the notify register */
-	uint64_t kicks_vmm;		/* eventfd counts consumed + user-space kicks, by the VMM's own count */
+	enum evidence
+		outcome_evidence; /* absent: notified and busy could not be told apart: both stand under notified */
+	enum evidence kicks_evidence; /* exact: seen by BPF; inferred: counted by the VMM */
+	uint64_t kicks, wasted_kicks; /* kicks: guest writes to the notify register */
+	uint64_t kicks_vmm; /* eventfd counts consumed + user-space kicks, by the VMM's own count */
 	uint64_t requests, completions, interrupts, interrupts_suppressed, errors, spurious;
 	struct report_stage stage[STAGES];
 };
@@ -76,12 +77,12 @@ struct report {
 	char kernel[64], kvm[64], cpu[64]; /* host: uname -r; kind of KVM; model name */
 	bool hypervisor;		   /* the host itself is a guest: latencies are inflated */
 	uint64_t steal_ns;
-	char hooks[256];		   /* programs attached, for host.evidence */
+	char hooks[256]; /* programs attached, for host.evidence */
 	uint32_t pid;
 	char comm[STATS_NAME_LEN];
-	char vmm_kind[16];		   /* "handoff", "unknown" */
+	char vmm_kind[16]; /* "handoff", "unknown" */
 	bool vmm_alive;
-	int64_t start_realtime_ns;	   /* CLOCK_REALTIME at the start */
+	int64_t start_realtime_ns; /* CLOCK_REALTIME at the start */
 	uint64_t duration_ns;
 
 	struct report_stage stage[STAGES];
@@ -121,6 +122,7 @@ bool report_set_guest(struct report *r, const char *line);
  * The equalities of the report ("truth is checked"): outcomes add up to arrivals, kicks by BPF = by the VMM = by the guest, requests likewise, each
  * loop's account = its wall time within 1 %, losses zero. Writes one line per violation through `tell`; returns their number.
  */
-unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line), void *opaque);
+unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line),
+			  void *opaque);
 
 #endif

@@ -16,7 +16,8 @@ int stats_page_new(struct stats_page **page, struct error *err) MUST_CHECK;
 void stats_page_free(struct stats_page *page);
 
 /* NULL when all rows are taken or page is NULL; callers then use a private row. Main context. */
-struct stats_loop *stats_loop_get(struct stats_page *page, enum stats_loop_kind kind, const char *id);
+struct stats_loop *stats_loop_get(struct stats_page *page, enum stats_loop_kind kind,
+				  const char *id);
 struct stats_queue *stats_queue_get(struct stats_page *page, const char *device, uint32_t queue);
 void stats_loop_put(struct stats_loop *row);
 void stats_queue_put(struct stats_queue *row);

@@ -18,9 +18,9 @@ struct tracer;
 
 struct tracer_config {
 	pid_t pid;
-	bool use_bpf;		  /* false: the stats page alone; kernel stages are absent, with `no_bpf_reason` */
+	bool use_bpf; /* false: the stats page alone; kernel stages are absent, with `no_bpf_reason` */
 	const char *no_bpf_reason;
-	uint64_t lost_after_ns;	  /* an arrival not served within this time is lost; 0 = 100 ms */
+	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
 };
 
 /*
@@ -39,11 +39,11 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err) MUST_
 /* --- doctor: each BPF program tried for real --------------------------------------------------------------------------------------- */
 
 struct tracer_program_probe {
-	char name[48];	     /* BPF program */
-	char hook[64];	     /* "tp_btf/kvm_mmio" */
-	char stages[64];     /* "exit,signal": what it carries */
+	char name[48];	 /* BPF program */
+	char hook[64];	 /* "tp_btf/kvm_mmio" */
+	char stages[64]; /* "exit,signal": what it carries */
 	bool loaded, attached, optional;
-	char why[200];	     /* what the kernel said, if not */
+	char why[200]; /* what the kernel said, if not */
 };
 
 struct tracer_probe {

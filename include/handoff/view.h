@@ -28,7 +28,8 @@ struct view_live *view_live_new(struct error *err) MUST_CHECK;
 /* Restores the terminal. Safe to call after SIGWINCH, errors, or twice with NULL. */
 void view_live_free(struct view_live *v);
 /* Draws; nothing moves while paused. */
-void view_live_update(struct view_live *v, const struct report *interval, const struct report *total);
+void view_live_update(struct view_live *v, const struct report *interval,
+		      const struct report *total);
 /* Call when stdin is readable: keys to sort, pause, quit, help, resize. Redraws by itself. */
 enum view_event view_live_input(struct view_live *v);
 /* A line of talk (guest console, warnings) for the bottom of the screen. */

@@ -25,16 +25,16 @@ struct stats_page;
 /* --- virtio-blk on virtio-pci ----------------------------------------------------------------------------------------------------- */
 
 struct virtio_blk_config {
-	const char *name;	    /* "disk0"; also the stats row and the default serial */
-	const char *serial;	    /* GET_ID, at most 20 bytes; NULL = name */
-	struct BlockBackend *blk;   /* the device takes its own hold */
-	struct IOThread *iothread;  /* NULL = the main loop serves it */
-	unsigned int queues;	    /* 1..16 */
-	unsigned int queue_size;    /* power of two, 16..1024; 0 = 256 */
-	bool ioeventfd;		    /* off: every kick leaves to user space */
-	bool event_idx;		    /* offered */
-	bool indirect;		    /* offered */
-	uint32_t seg_max;	    /* data segments of a request; 0 = queue_size - 2, at most 254 */
+	const char *name;	   /* "disk0"; also the stats row and the default serial */
+	const char *serial;	   /* GET_ID, at most 20 bytes; NULL = name */
+	struct BlockBackend *blk;  /* the device takes its own hold */
+	struct IOThread *iothread; /* NULL = the main loop serves it */
+	unsigned int queues;	   /* 1..16 */
+	unsigned int queue_size;   /* power of two, 16..1024; 0 = 256 */
+	bool ioeventfd;		   /* off: every kick leaves to user space */
+	bool event_idx;		   /* offered */
+	bool indirect;		   /* offered */
+	uint32_t seg_max;	   /* data segments of a request; 0 = queue_size - 2, at most 254 */
 	bool discard, write_zeroes; /* offered (never on a read-only disk) */
 };
 
@@ -47,7 +47,8 @@ struct virtio_machine {
 struct VirtIOBlock;
 
 /* Plugged into the PCI bus; BARs not yet placed. Main context. NULL with err. */
-struct VirtIOBlock *virtio_blk_pci_new(const struct virtio_machine *machine, const struct virtio_blk_config *config,
+struct VirtIOBlock *virtio_blk_pci_new(const struct virtio_machine *machine,
+				       const struct virtio_blk_config *config,
 				       struct error *err) MUST_CHECK;
 /* Stops it, completes what is in flight, unplugs. Main context. */
 void virtio_blk_pci_free(struct VirtIOBlock *vblk);
@@ -59,7 +60,8 @@ const char *virtio_blk_name(const struct VirtIOBlock *vblk);
  * Hands the disk over to another loop (NULL = main loop) while the guest runs: drained, moved, resumed with a self-kick; nothing is
  * lost or reordered. Recorded in the stats page as a handover. Main context. 0, or -errno with err and nothing changed.
  */
-int virtio_blk_set_iothread(struct VirtIOBlock *vblk, struct IOThread *iothread, struct error *err) MUST_CHECK;
+int virtio_blk_set_iothread(struct VirtIOBlock *vblk, struct IOThread *iothread,
+			    struct error *err) MUST_CHECK;
 /* NULL = main loop. */
 struct IOThread *virtio_blk_get_iothread(const struct VirtIOBlock *vblk);
 /* Is the dataplane started, i.e. do kicks arrive by ioeventfd? */
