@@ -2,6 +2,7 @@
 /* Redirection of stdout or stderr to a memfd, so that nothing is left on disk when a test dies. */
 #include "capture.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@ void capture_begin(struct capture *c, int fd)
 	c->saved = dup(fd);
 	c->file = memfd_create("capture", MFD_CLOEXEC);
 	check(c->saved >= 0 && c->file >= 0 && dup2(c->file, fd) == fd);
+	/* A memfd has no lock for its position: without O_APPEND writes of two threads overwrite each other. */
+	check(!fcntl(fd, F_SETFL, O_APPEND));
 }
 
 const char *capture_end(struct capture *c)

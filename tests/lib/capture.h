@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 struct capture {
-	int fd;    /* the redirected descriptor */
+	int fd;	   /* the redirected descriptor */
 	int saved; /* what it was */
 	int file;  /* where its output goes meanwhile */
 	char text[16384];
