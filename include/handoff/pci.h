@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI host bridge with one bus (32 slots, function 0 only), type 0 devices, BARs the guest may move, capabilities, MSI-X.
- * PCI Local Bus 3.0, PCI Express base 4.0 (ECAM). All under the BQL, except msix_notify_any.
+ * PCI host bridge with one bus (32 slots, function 0 only), type 0 devices, BARs the guest may
+ * move, capabilities, MSI-X. PCI Local Bus 3.0, PCI Express base 4.0 (ECAM). All under the BQL,
+ * except msix_notify_any.
  */
 #ifndef HANDOFF_PCI_H
 #define HANDOFF_PCI_H
@@ -30,10 +31,20 @@ struct pci_host_config {
 	uint64_t window_gpa, window_size_bytes; /* 32-bit memory window the board places BARs in */
 };
 
+/*
+ * Slot 0 is the host bridge. BARs lie below everything else in config->mmio (priority -1): wherever
+ * a guest puts one, RAM, ECAM and the board's own regions win. All devices must be released before
+ * the host is freed.
+ */
 struct pci_host *pci_host_new(const struct pci_host_config *config, struct error *err) MUST_CHECK;
 void pci_host_free(struct pci_host *host);
-/* Places every BAR that has no address in the window, in slot order: there is no firmware. -ENOSPC with err. */
+/*
+ * Places every BAR that has no address in the window, in slot order: there is no firmware. Memory
+ * decoding stays off, as after a reset: the guest's driver turns it on. -ENOSPC with err.
+ */
 int pci_host_assign_bars(struct pci_host *host, struct error *err) MUST_CHECK;
+/* Resets all devices. BARs lose their places: assign them again. */
+void pci_host_reset(struct pci_host *host);
 
 struct pci_device_ids {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
@@ -44,7 +55,11 @@ struct pci_device_ids {
 struct pci_device_ops {
 	/* Command register changed (bus master, memory enable); may be NULL. */
 	void (*command_changed)(struct pci_device *dev, uint16_t command);
-	/* Config accesses to a capability's body at offset `where`, size 1, 2, 4: see pci_add_capability. May be NULL. */
+	/*
+	 * Config accesses that touch the body of a capability of the device's own (not MSI-X), size
+	 * 1, 2, 4. What cap_read returns is what the guest sees: pci_config_stored() where the
+	 * device has no opinion. cap_write comes after the writable bits were stored. May be NULL.
+	 */
 	uint32_t (*cap_read)(struct pci_device *dev, unsigned int where, unsigned int size);
 	void (*cap_write)(struct pci_device *dev, unsigned int where, uint32_t value,
 			  unsigned int size);
@@ -52,7 +67,11 @@ struct pci_device_ops {
 	void (*reset)(struct pci_device *dev);
 };
 
-/* Embedded at the start of a device, or anywhere with container_of. Fields are private to user/pci but for the note. */
+/*
+ * Embedded at the start of a device, or anywhere with container_of. Private to user/pci, but for
+ * config and wmask from 0x40 on: the bytes of the device's own capabilities, at the offsets
+ * pci_add_capability returned.
+ */
 struct pci_device {
 	struct pci_host *host;
 	const struct pci_device_ops *ops;
@@ -66,32 +85,45 @@ struct pci_device {
 		bool is_64, mapped;
 	} bar[PCI_BARS];
 	unsigned int next_cap; /* free space for capabilities */
+	uint64_t hooked[PCI_CONFIG_SIZE /
+			64]; /* bytes whose accesses go to cap_read and cap_write, a bit each */
 	struct msix *msix;
 };
 
-/* slot -1: the first free one. */
+/* slot -1: the first free one. dev's old content is overwritten. */
 int pci_device_init(struct pci_device *dev, struct pci_host *host, int slot,
 		    const struct pci_device_ids *ids, const struct pci_device_ops *ops,
 		    const char *name, struct error *err) MUST_CHECK;
+/* Unplugs; MSI-X goes too, its vectors must be unused. The BARs' regions are the device's again. */
 void pci_device_release(struct pci_device *dev);
+/* ops->reset, then MSI-X, then every writable bit to 0: decoding off, BARs without a place. */
 void pci_device_reset(struct pci_device *dev);
 
-/* size: power of two >= 4 KiB. The region appears in the MMIO space while memory decoding is on and the BAR is placed. */
+/*
+ * size: power of two >= 4 KiB. The region appears in the MMIO space while memory decoding is on and
+ * the BAR is placed.
+ */
 void pci_register_bar(struct pci_device *dev, unsigned int index, struct MemoryRegion *mr,
 		      bool is_64);
-/* Config offset of the capability's header. len counts header and body. Body bytes are read-only unless wmask is opened. */
+/*
+ * Config offset of the capability's header, or -ENOSPC. len counts header (2 bytes) and body; body
+ * NULL is zeroes. Body bytes are read-only unless wmask is opened. The list keeps the order of
+ * adding.
+ */
 int pci_add_capability(struct pci_device *dev, uint8_t cap_id, const void *body,
 		       unsigned int len) MUST_CHECK;
 bool pci_bus_master(const struct pci_device *dev);
 
-/* Guest config accesses, size 1, 2 or 4, naturally aligned. */
+/* The bytes as they are in config, little-endian. */
+uint32_t pci_config_stored(const struct pci_device *dev, unsigned int where, unsigned int size);
+/* Guest config accesses, size 1, 2 or 4. Not naturally aligned: reads all ones, writes nothing. */
 uint32_t pci_config_read(struct pci_device *dev, unsigned int where, unsigned int size);
 void pci_config_write(struct pci_device *dev, unsigned int where, uint32_t value,
 		      unsigned int size);
 
-/* --- MSI-X (PCI 3.0 6.8.2) ---------------------------------------------------------------------------------------------------- */
+/* --- MSI-X (PCI 3.0, 6.8.2) --- */
 
-/* A table of n vectors (1..2048) and its PBA, in a BAR of its own (index bar). */
+/* A table of n vectors (1..2048) and its PBA, in a 32-bit BAR of its own (index bar). */
 int msix_init(struct pci_device *dev, unsigned int n, unsigned int bar,
 	      struct error *err) MUST_CHECK;
 void msix_release(struct pci_device *dev);
@@ -100,8 +132,11 @@ bool msix_enabled(const struct pci_device *dev);
 unsigned int msix_vectors(const struct pci_device *dev);
 
 /*
- * The device will use this vector: returns its notifier, whose signal raises the interrupt (by an irqfd while the vector is unmasked;
- * while masked the signal stays pending and shows in the PBA). Counted: each use needs an unuse. NULL: vector out of range or no route; err.
+ * The device will use this vector (under the BQL): returns its notifier, whose signal raises the
+ * interrupt (by an irqfd while the vector is unmasked; while masked, by the vector, the function or
+ * MSI-X being off, the signal stays pending and shows in the PBA). Counted: each use needs an
+ * unuse. NULL: vector out of range or no route; err. The last unuse closes the notifier: nobody may
+ * be able to signal it then, that is, the queues are stopped. What was pending stays so.
  */
 struct EventNotifier *msix_vector_use(struct pci_device *dev, unsigned int vector,
 				      struct error *err) MUST_CHECK;
