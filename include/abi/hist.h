@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Log-linear histogram of nanoseconds, the same arithmetic in BPF and in user space: 8 linear buckets per power of two, so a
- * bucket's width is at most 12.5 % of its lower edge. Values below 8 have a bucket each; values of 2^40 ns (18 minutes) and
- * more share the last one. No division, no floating point, no allocation.
+ * Log-linear histogram of nanoseconds, the same arithmetic in BPF and in user space: 8 linear
+ * buckets per power of two, so a bucket's width is at most 12.5 % of its lower edge. Values below 8
+ * have a bucket each; values of 2^40 ns (18 minutes) and more share the last one. No division, no
+ * floating point, no allocation.
  */
 #ifndef HANDOFF_ABI_HIST_H
 #define HANDOFF_ABI_HIST_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Time. One clock for everything: CLOCK_MONOTONIC in ns, the domain of bpf_ktime_get_ns(), so stamps of both mix. Any thread. */
+/*
+ * Time. One clock for everything: CLOCK_MONOTONIC in ns, the domain of bpf_ktime_get_ns(), so
+ * stamps of both mix. Any thread.
+ */
 #ifndef HANDOFF_CLOCK_H
 #define HANDOFF_CLOCK_H
 

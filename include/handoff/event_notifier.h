@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* EventNotifier: an eventfd (non-blocking, close-on-exec) that is set by any thread, guest kick or kernel and consumed by a loop. */
+/*
+ * EventNotifier: an eventfd (non-blocking, close-on-exec) that is set by any thread, guest kick or
+ * kernel and consumed by a loop.
+ */
 #ifndef HANDOFF_EVENT_NOTIFIER_H
 #define HANDOFF_EVENT_NOTIFIER_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "key=value,key=value" as in --blk and --iothread. A table says which keys exist and what they are; a value goes straight into
- * the caller's struct. Wholly validated before anything is written. Any thread.
+ * "key=value,key=value" as in --blk and --iothread. A table says which keys exist and what they
+ * are; a value goes straight into the caller's struct. Wholly validated before anything is written.
+ * Any thread.
  */
 #ifndef HANDOFF_KV_H
 #define HANDOFF_KV_H
@@ -21,10 +22,11 @@ enum kv_type {
 };
 
 struct kv_key {
-	const char *name;   /* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	enum kv_type type;
 	size_t offset;	    /* of the field in the caller's struct */
-	size_t seen_offset; /* of a bool that tells that the key was given; KV_NO_SEEN if not wanted */
+	size_t seen_offset; /* of a bool that tells that the key was given; KV_NO_SEEN if not wanted
+			     */
 	uint64_t min, max;  /* max 0 = no upper bound */
 	const char *values; /* KV_ENUM */
 	const char *help;   /* one line, for --help and the man page */
@@ -33,10 +35,12 @@ struct kv_key {
 #define KV_NO_SEEN ((size_t)-1)
 
 /*
- * Parses `text` into `into`. `first`, if not NULL, names the key of a first word that has no '=' (as in "--blk file.img,size=1G").
- * Unknown key, doubled key, bad value: -EINVAL and err says what and what would be right ("size=12x: not a size; write 64M").
+ * Parses `text` into `into`. `first`, if not NULL, names the key of a first word that has no '='
+ * (as in "--blk file.img,size=1G"). Unknown key, doubled key, bad value: -EINVAL and err says what
+ * and what would be right ("size=12x: not a size; write 64M").
  */
-int kv_parse(const char *text, const char *first, const struct kv_key *keys, void *into, struct error *err) MUST_CHECK;
+int kv_parse(const char *text, const char *first, const struct kv_key *keys, void *into,
+	     struct error *err) MUST_CHECK;
 
 /* Frees the KV_STRING fields and sets them to NULL. */
 void kv_release(const struct kv_key *keys, void *into);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Intrusive doubly linked circular list. No locking: the owner of the head names the lock. A node that was removed by
- * list_del is re-initialised, so list_linked() tells membership.
+ * Intrusive doubly linked circular list. No locking: the owner of the head names the lock. A node
+ * that was removed by list_del is re-initialised, so list_linked() tells membership.
  */
 #ifndef HANDOFF_LIST_H
 #define HANDOFF_LIST_H
@@ -13,7 +13,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)                                                                       \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 
 static inline void list_init(struct list_head *h)
 {
@@ -31,7 +34,8 @@ static inline bool list_linked(const struct list_head *n)
 	return n->next && n->next != n;
 }
 
-static inline void list_insert_between(struct list_head *n, struct list_head *prev, struct list_head *next)
+static inline void list_insert_between(struct list_head *n, struct list_head *prev,
+				       struct list_head *next)
 {
 	n->prev = prev;
 	n->next = next;
@@ -71,18 +75,19 @@ static inline void list_splice_tail(struct list_head *src, struct list_head *dst
 #define list_entry(ptr, type, member)	     container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 
-#define list_for_each_entry(pos, head, member)                                                                                 \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);                                 \
+#define list_for_each_entry(pos, head, member)                                                     \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);     \
 	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
 
-#define list_for_each_entry_reverse(pos, head, member)                                                                         \
-	for (pos = list_entry((head)->prev, __typeof__(*pos), member); &pos->member != (head);                                 \
+#define list_for_each_entry_reverse(pos, head, member)                                             \
+	for (pos = list_entry((head)->prev, __typeof__(*pos), member); &pos->member != (head);     \
 	     pos = list_entry(pos->member.prev, __typeof__(*pos), member))
 
 /* pos may be removed and freed by the body. */
-#define list_for_each_entry_safe(pos, tmp, head, member)                                                                       \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),                                                         \
-	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);                                                      \
-	     &pos->member != (head); pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
+#define list_for_each_entry_safe(pos, tmp, head, member)                                           \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),                             \
+	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);                          \
+	     &pos->member != (head);                                                               \
+	     pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 #endif

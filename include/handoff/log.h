@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Talk to the user on stderr: one line each, "handoff: <text>". Any thread; a line is one write(2), never torn.
- * stdout is for the product only. The level is set once by main().
+ * Talk to the user on stderr: one line each, "handoff: <text>". Any thread; a line is one write(2),
+ * never torn. stdout is for the product only. The level is set once by main().
  */
 #ifndef HANDOFF_LOG_H
 #define HANDOFF_LOG_H
@@ -20,8 +20,9 @@ void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /*
- * For what a guest can provoke: at most `burst` lines each interval_ns; the first line after a silence says how many were held
- * back. Any thread. Embed it in the object that complains, zero-initialised = 5 lines a second.
+ * For what a guest can provoke: at most `burst` lines each interval_ns; the first line after a
+ * silence says how many were held back. Any thread. Embed it in the object that complains,
+ * zero-initialised = 5 lines a second.
  */
 struct log_ratelimit {
 	_Atomic int64_t window_start_ns;
@@ -30,6 +31,7 @@ struct log_ratelimit {
 	int64_t interval_ns;
 };
 
-void log_limited(struct log_ratelimit *rl, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void log_limited(struct log_ratelimit *rl, enum log_level level, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Our USDT points (abi/probes.def) for use at their sites: HANDOFF_PROBE2(poll_begin, tid, max_ns). Arguments are evaluated only
- * while somebody listens. The semaphores live in user/base/probes.c.
+ * Our USDT points (abi/probes.def) for use at their sites: HANDOFF_PROBE2(poll_begin, tid, max_ns).
+ * Arguments are evaluated only while somebody listens. The semaphores live in user/base/probes.c.
  */
 #ifndef HANDOFF_PROBES_H
 #define HANDOFF_PROBES_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writing the stats page (abi/stats.h) and our USDT probes. A row is handed out by the main context and then written only by
- * the loop that owns it. Rows work without a page too (stats_page_new never ran): then they are ordinary memory.
+ * Writing the stats page (abi/stats.h) and our USDT probes. A row is handed out by the main context
+ * and then written only by the loop that owns it. Rows work without a page too (stats_page_new
+ * never ran): then they are ordinary memory.
  */
 #ifndef HANDOFF_STATS_H
 #define HANDOFF_STATS_H
@@ -11,7 +12,10 @@
 #include <abi/stats.h>
 #include <handoff/error.h>
 
-/* Creates the memfd, maps it, seals it (no resize, no new writable mapping). One per process. -errno with err. */
+/*
+ * Creates the memfd, maps it, seals it (no resize, no new writable mapping). One per process.
+ * -errno with err.
+ */
 int stats_page_new(struct stats_page **page, struct error *err) MUST_CHECK;
 void stats_page_free(struct stats_page *page);
 
@@ -28,7 +32,10 @@ uint32_t stats_queue_index(const struct stats_page *page, const struct stats_que
 /* Main context. */
 void stats_handover_add(struct stats_page *page, const struct stats_handover *handover);
 
-/* Raised by a tracer through the kernel (a uprobe reference counter): a load and a branch. Any thread. */
+/*
+ * Raised by a tracer through the kernel (a uprobe reference counter): a load and a branch. Any
+ * thread.
+ */
 extern volatile unsigned short handoff_stats_armed_semaphore;
 static inline bool stats_armed(void)
 {
@@ -36,8 +43,9 @@ static inline bool stats_armed(void)
 }
 
 /*
- * Single-writer section of a row: seq odd inside. Cheap (two plain stores and compiler barriers on x86; release fences elsewhere).
- * A single 64-bit counter needs none: it is stored whole. Use it where several fields must agree.
+ * Single-writer section of a row: seq odd inside. Cheap (two plain stores and compiler barriers on
+ * x86; release fences elsewhere). A single 64-bit counter needs none: it is stored whole. Use it
+ * where several fields must agree.
  */
 static inline void stats_write_begin(__u32 *seq)
 {

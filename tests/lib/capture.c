@@ -22,7 +22,10 @@ void capture_begin(struct capture *c, int fd)
 	c->saved = dup(fd);
 	c->file = memfd_create("capture", MFD_CLOEXEC);
 	check(c->saved >= 0 && c->file >= 0 && dup2(c->file, fd) == fd);
-	/* A memfd has no lock for its position: without O_APPEND writes of two threads overwrite each other. */
+	/*
+	 * A memfd has no lock for its position: without O_APPEND writes of two threads overwrite
+	 * each other.
+	 */
 	check(!fcntl(fd, F_SETFL, O_APPEND));
 }
 

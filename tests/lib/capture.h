@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What code writes to a file descriptor or a FILE, as a string, for tests of output. Single-threaded tests. */
+/*
+ * What code writes to a file descriptor or a FILE, as a string, for tests of output.
+ * Single-threaded tests.
+ */
 #ifndef TESTS_CAPTURE_H
 #define TESTS_CAPTURE_H
 

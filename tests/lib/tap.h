@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cmocka with the headers it wants before itself, and a skip that says why: the runner shows the comment line right before a
- * skip as its reason.
+ * cmocka with the headers it wants before itself, and a skip that says why: the runner shows the
+ * comment line right before a skip as its reason.
  */
 #ifndef TESTS_TAP_H
 #define TESTS_TAP_H

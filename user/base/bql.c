@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The BQL. One for the process, by definition, so it is file-scope state: the exception that bql.h is about. Who
- * holds it is a flag per thread, since pthreads do not tell.
+ * The BQL. One for the process, by definition, so it is file-scope state: the exception that bql.h
+ * is about. Who holds it is a flag per thread, since pthreads do not tell.
  */
 #include <handoff/bql.h>
 

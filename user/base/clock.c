@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* A duration in words: three significant digits, the widest form eight characters. Pure, any thread. */
+/*
+ * A duration in words: three significant digits, the widest form eight characters. Pure, any
+ * thread.
+ */
 #include <handoff/clock.h>
 
 #include <stdio.h>

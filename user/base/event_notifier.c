@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * An eventfd with a name for its two sides. In base/ since pci, memory and kvm hand notifiers around too, not only the
- * loops of aio/.
+ * An eventfd with a name for its two sides. In base/ since pci, memory and kvm hand notifiers
+ * around too, not only the loops of aio/.
  */
 #include <handoff/event_notifier.h>
 
@@ -23,7 +23,8 @@ void event_notifier_release(struct EventNotifier *e)
 	e->fd = -1;
 }
 
-/* A full counter (EAGAIN) is as set as can be. errno is kept: a signal handler may be the caller. */
+/* A full counter (EAGAIN) is as set as can be. errno is kept: a signal handler may be the caller.
+ */
 void event_notifier_set(struct EventNotifier *e)
 {
 	static const uint64_t one = 1;

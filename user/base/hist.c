@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Reading histograms. The copies judged here may be torn (the writer does not stop for us), so count, sum and buckets are
- * not trusted to agree, and nothing here can loop or underflow over it.
+ * Reading histograms. The copies judged here may be torn (the writer does not stop for us), so
+ * count, sum and buckets are not trusted to agree, and nothing here can loop or underflow over it.
  */
 #include <handoff/hist.h>
 
@@ -59,7 +59,10 @@ uint64_t hist_quantile_ns(const struct hist *h, unsigned int permille)
 
 	if (!h->count)
 		return 0;
-	/* Rounded up, so that p0 is the first sample and p1000 the last; split to keep clear of overflow. */
+	/*
+	 * Rounded up, so that p0 is the first sample and p1000 the last; split to keep clear of
+	 * overflow.
+	 */
 	permille = MIN(permille, 1000);
 	rank = h->count / 1000 * permille + (h->count % 1000 * permille + 999) / 1000;
 	rank = MAX(rank, 1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * key=value lists. Three steps: cut the text into items, judge every item, and only then write: a list with a mistake in it
- * leaves the caller's struct as it was. Neighbours: kv_value.c (single values), opts.c and cmd/ (tables).
+ * key=value lists. Three steps: cut the text into items, judge every item, and only then write: a
+ * list with a mistake in it leaves the caller's struct as it was. Neighbours: kv_value.c (single
+ * values), opts.c and cmd/ (tables).
  */
 #include <handoff/kv.h>
 
@@ -21,8 +22,8 @@ struct kv_item {
 };
 
 /*
- * Cuts the next item off *rest. A doubled comma is a comma of the value (a file's name may have one), as in QEMU's options. Works
- * in place; NULL at the end.
+ * Cuts the next item off *rest. A doubled comma is a comma of the value (a file's name may have
+ * one), as in QEMU's options. Works in place; NULL at the end.
  */
 static char *kv_next_item(char **rest)
 {
@@ -146,7 +147,10 @@ static int kv_check_value(struct kv_item *item, struct error *err)
 	}
 }
 
-/* Judges one item and adds it to items[0 .. n - 1]. `first` as in kv_parse, NULL for all items but the first. */
+/*
+ * Judges one item and adds it to items[0 .. n - 1]. `first` as in kv_parse, NULL for all items but
+ * the first.
+ */
 static int kv_judge(char *text, const char *first, const struct kv_key *keys, struct kv_item *items,
 		    unsigned int n, struct error *err)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A key's bound in the form in which users write it: "64M", "20.0us", "8". For messages, help and man page. */
+/*
+ * A key's bound in the form in which users write it: "64M", "20.0us", "8". For messages, help and
+ * man page.
+ */
 #ifndef BASE_KV_H
 #define BASE_KV_H
 

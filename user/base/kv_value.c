@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Single values as users write them: numbers, sizes, durations, switches. Stricter than strtoull: no sign, no white space, no
- * octal, nothing behind, no silent wrap-around. Pure, any thread.
+ * Single values as users write them: numbers, sizes, durations, switches. Stricter than strtoull:
+ * no sign, no white space, no octal, nothing behind, no silent wrap-around. Pure, any thread.
  */
 #include <handoff/kv.h>
 

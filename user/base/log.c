@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Lines on stderr. A line is built on the stack and leaves by one write(2), so lines of several threads and of the tracer
- * beside us never mix. The level is the only state.
+ * Lines on stderr. A line is built on the stack and leaves by one write(2), so lines of several
+ * threads and of the tracer beside us never mix. The level is the only state.
  */
 #include <handoff/log.h>
 
@@ -29,7 +29,10 @@ static bool log_wanted(enum log_level level)
 	return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-/* Keeps a message on one line and away from the terminal's control codes: parts of it may be a guest's or a file's. */
+/*
+ * Keeps a message on one line and away from the terminal's control codes: parts of it may be a
+ * guest's or a file's.
+ */
 static void log_defuse(char *s)
 {
 	for (; *s; s++)
@@ -77,8 +80,9 @@ LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
 /*
- * Relaxed atomics throughout: two threads at a window's edge may let one line more pass, which is the worst that can
- * happen. The CAS lets only one of them open the new window, so `held` is reported once.
+ * Relaxed atomics throughout: two threads at a window's edge may let one line more pass, which is
+ * the worst that can happen. The CAS lets only one of them open the new window, so `held` is
+ * reported once.
  */
 static bool log_ratelimit_pass(struct log_ratelimit *rl, uint32_t *held)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Option parsing: argp walks argv, our table says what is there. argp's own messages and help are off, since they go to stderr
- * unasked; a failure becomes a struct error instead. Neighbours: opts_help.c, opts_man.c, opts_completion.c.
+ * Option parsing: argp walks argv, our table says what is there. argp's own messages and help are
+ * off, since they go to stderr unasked; a failure becomes a struct error instead. Neighbours:
+ * opts_help.c, opts_man.c, opts_completion.c.
  */
 #include <handoff/opts.h>
 
@@ -14,7 +15,10 @@
 /* Long options without a letter get keys above every char. */
 #define OPTS_KEY_BASE 0x100
 #define OPTS_KEY_HELP 'h'
-/* What the parser returns to stop argp; which way is in struct opts_parser. Any errno argp does not use itself. */
+/*
+ * What the parser returns to stop argp; which way is in struct opts_parser. Any errno argp does not
+ * use itself.
+ */
 #define OPTS_STOP     ECANCELED
 
 struct opts_parser {
@@ -67,7 +71,8 @@ static error_t opts_step(int key, char *arg, struct argp_state *state)
 	}
 	option = opts_by_key(p->cmd, key);
 	if (!option)
-		return ARGP_ERR_UNKNOWN; /* argp's own keys; that of an error is behind the argument to blame */
+		return ARGP_ERR_UNKNOWN; /* argp's own keys; that of an error is behind the argument
+					    to blame */
 	p->next = state->next;
 	ret = option->parse(p->opaque, arg, p->err);
 	if (ret)
@@ -75,7 +80,10 @@ static error_t opts_step(int key, char *arg, struct argp_state *state)
 	return opts_stop(p, ret);
 }
 
-/* The long option a user meant by `name`, which may be cut short. *matches: how many begin like it; 1 if it is exact. */
+/*
+ * The long option a user meant by `name`, which may be cut short. *matches: how many begin like it;
+ * 1 if it is exact.
+ */
 static const struct opts_option *opts_by_prefix(const struct opts_command *cmd, const char *name,
 						size_t len, unsigned int *matches)
 {
@@ -177,7 +185,10 @@ int opts_parse(const struct opts_command *cmd, int argc, char **argv, void *opaq
 
 	if (!table)
 		return error_set(err, -ENOMEM, "out of memory");
-	/* In order: an option's parser sees what came before it, and `next` names the argument to blame. */
+	/*
+	 * In order: an option's parser sees what came before it, and `next` names the argument to
+	 * blame.
+	 */
 	ret = argp_parse(&argp, argc, argv, ARGP_SILENT | ARGP_IN_ORDER, NULL, &p);
 	free(table);
 	if (ret == OPTS_STOP)

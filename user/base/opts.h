@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the writers of help, man page and completion share: the words for an option and for a key, made from the tables. */
+/*
+ * What the writers of help, man page and completion share: the words for an option and for a key,
+ * made from the tables.
+ */
 #ifndef BASE_OPTS_H
 #define BASE_OPTS_H
 

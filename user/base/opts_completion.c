@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Bash completion from the option tables: a case per command, a case per option with an argument. The script needs nothing of
- * the bash-completion package. Pure output.
+ * Bash completion from the option tables: a case per command, a case per option with an argument.
+ * The script needs nothing of the bash-completion package. Pure output.
  */
 #include <handoff/opts.h>
 
@@ -9,8 +9,9 @@
 #include "opts.h"
 
 /*
- * Bash splits words at '=' (COMP_WORDBREAKS), so "size=64M,cac" arrives in pieces: the word is put together again from the line,
- * and only what follows its last '=' is offered, as readline replaces no more than that.
+ * Bash splits words at '=' (COMP_WORDBREAKS), so "size=64M,cac" arrives in pieces: the word is put
+ * together again from the line, and only what follows its last '=' is offered, as readline replaces
+ * no more than that.
  */
 static const char prologue[] =
 	"# Made by `" OPTS_PROGRAM " help --completion` from the option tables.\n"
@@ -24,7 +25,9 @@ static const char prologue[] =
 	"_handoff_files() {\n"
 	"\tlocal word\n"
 	"\tcompopt -o filenames 2>/dev/null\n"
-	"\twhile read -r word; do COMPREPLY+=(\"${list}$word\"); done < <(compgen -f -- \"$item\")\n"
+	"\twhile read -r word; do\n"
+	"\t\tCOMPREPLY+=(\"${list}$word\")\n"
+	"\tdone < <(compgen -f -- \"$item\")\n"
 	"}\n"
 	"# An item of a key=value list: keys first, then what a key takes.\n"
 	"_handoff_keys() {\n"

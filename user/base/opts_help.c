@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* --help from the option table, for a terminal of 100 columns; and the words that man page and help share. Pure output. */
+/*
+ * --help from the option table, for a terminal of 100 columns; and the words that man page and help
+ * share. Pure output.
+ */
 #include <handoff/opts.h>
 
 #include <string.h>
@@ -64,7 +67,10 @@ static void print_wrapped(FILE *to, const char *text, int column)
 	fputc('\n', to);
 }
 
-/* `head` of `len` characters is already printed; the explanation goes beside it, or below if it is too long. */
+/*
+ * `head` of `len` characters is already printed; the explanation goes beside it, or below if it is
+ * too long.
+ */
 static void print_explained(FILE *to, int len, const char *help)
 {
 	if (len >= HELP_COLUMN)

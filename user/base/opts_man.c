@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The man page from the option tables, in man(7) macros. All text goes through troff_text(): a period at a line's start, a
- * backslash or a plain hyphen would otherwise be read as markup. Pure output.
+ * The man page from the option tables, in man(7) macros. All text goes through troff_text(): a
+ * period at a line's start, a backslash or a plain hyphen would otherwise be read as markup. Pure
+ * output.
  */
 #include <handoff/opts.h>
 
@@ -35,7 +36,10 @@ static void troff_line(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
-/* Paragraphs are separated by empty lines; a line that begins with white space is an example and keeps its shape. */
+/*
+ * Paragraphs are separated by empty lines; a line that begins with white space is an example and
+ * keeps its shape.
+ */
 static void troff_paragraphs(FILE *to, const char *text)
 {
 	bool example = false, gap = false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The semaphores of our USDT points. A tracer's uprobe names one as its reference counter: the kernel raises it when the probe
- * is attached and lowers it when the tracer lets go or dies. The section's name is what systemtap's notes point into.
+ * The semaphores of our USDT points. A tracer's uprobe names one as its reference counter: the
+ * kernel raises it when the probe is attached and lowers it when the tracer lets go or dies. The
+ * section's name is what systemtap's notes point into.
  */
 #include <handoff/probes.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The stats page's life: a sealed memfd that stays open, so that a tracer finds it under /proc/PID/fd. Rows are handed out by the
- * main context; after that each has one writer (handoff/stats.h). Neighbours: aio and virtio write, trace reads.
+ * The stats page's life: a sealed memfd that stays open, so that a tracer finds it under
+ * /proc/PID/fd. Rows are handed out by the main context; after that each has one writer
+ * (handoff/stats.h). Neighbours: aio and virtio write, trace reads.
  */
 #include <handoff/stats.h>
 
@@ -45,7 +46,8 @@ static int stats_page_create_fd(struct error *err)
 	return fd;
 }
 
-/* Reserves private page and shared mapping side by side, then lays the memfd over the second part. */
+/* Reserves private page and shared mapping side by side, then lays the memfd over the second part.
+ */
 static int stats_page_map(int fd, struct stats_page **page, struct error *err)
 {
 	size_t offset = stats_page_offset();
@@ -78,7 +80,10 @@ int stats_page_new(struct stats_page **page, struct error *err)
 	ret = stats_page_map(fd, &p, err);
 	if (ret)
 		goto close;
-	/* After our own writable mapping: FUTURE_WRITE forbids any further one, by us or by who finds it in /proc. */
+	/*
+	 * After our own writable mapping: FUTURE_WRITE forbids any further one, by us or by who
+	 * finds it in /proc.
+	 */
 	if (fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
 		ret = error_set(err, -errno, "stats page: cannot seal the memfd: %m");
@@ -119,7 +124,10 @@ static void stats_name_set(char name[STATS_NAME_LEN], const char *value)
 	memcpy(name, value, strnlen(value, STATS_NAME_LEN - 1));
 }
 
-/* Empties a row but for its seq, which only ever grows: a reader of the old row must see that it changed. */
+/*
+ * Empties a row but for its seq, which only ever grows: a reader of the old row must see that it
+ * changed.
+ */
 #define stats_row_clear(row)                                                                       \
 	memset((char *)(row) + sizeof((row)->seq), 0, sizeof(*(row)) - sizeof((row)->seq))
 

@@ -25,7 +25,10 @@ static void test_clock__formats_three_digits(void **state)
 	assert_format(3600 * NS_PER_S, "3600s");
 }
 
-/* A value that rounds up to 1000 of a unit takes the next unit, one that rounds to 10 or 100 loses a decimal. */
+/*
+ * A value that rounds up to 1000 of a unit takes the next unit, one that rounds to 10 or 100 loses
+ * a decimal.
+ */
 static void test_clock__rounds_into_next_form(void **state)
 {
 	assert_format(999, "999ns");

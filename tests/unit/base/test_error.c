@@ -41,7 +41,8 @@ static void test_error__long_message_is_cut(void **state)
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
 }
 
-/* When prefix and message do not fit together, the message, which says what is wrong, stays whole. */
+/* When prefix and message do not fit together, the message, which says what is wrong, stays whole.
+ */
 static void test_error__prefix_keeps_the_end(void **state)
 {
 	char message[sizeof(((struct error *)0)->msg)];

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The histogram's arithmetic: bucket edges against the definition, quantiles against a sorted array, intervals. */
+/*
+ * The histogram's arithmetic: bucket edges against the definition, quantiles against a sorted
+ * array, intervals.
+ */
 #include <lib/tap.h>
 
 #include <stdlib.h>
 #include <handoff/compiler.h>
 #include <handoff/hist.h>
 
-/* Buckets tile the number line: each value lies in the bucket whose edges enclose it, and edges ascend without a gap. */
+/*
+ * Buckets tile the number line: each value lies in the bucket whose edges enclose it, and edges
+ * ascend without a gap.
+ */
 static void test_hist__buckets_tile_the_line(void **state)
 {
 	uint32_t i;
@@ -19,7 +25,8 @@ static void test_hist__buckets_tile_the_line(void **state)
 	assert_int_equal(hist_index(~0ull), HIST_BUCKETS - 1);
 }
 
-/* A bucket is never wider than an eighth of its lower edge, which bounds the error of any quantile. */
+/* A bucket is never wider than an eighth of its lower edge, which bounds the error of any quantile.
+ */
 static void test_hist__buckets_are_narrow(void **state)
 {
 	uint32_t i;
@@ -52,7 +59,10 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Quantiles of pseudo-random samples of all magnitudes are in the bucket of the true quantile, never below it. */
+/*
+ * Quantiles of pseudo-random samples of all magnitudes are in the bucket of the true quantile,
+ * never below it.
+ */
 static void test_hist__quantiles_match_sorted_samples(void **state)
 {
 	static const unsigned int permille[] = { 0, 1, 10, 500, 900, 990, 999, 1000 };
@@ -120,7 +130,10 @@ static void test_hist__merge_equals_adding(void **state)
 	assert_memory_equal(&b, &both, sizeof(b));
 }
 
-/* The interval between two snapshots holds just what was added in between, its ends known to a bucket. */
+/*
+ * The interval between two snapshots holds just what was added in between, its ends known to a
+ * bucket.
+ */
 static void test_hist__subtract_gives_interval(void **state)
 {
 	struct hist before = {}, now;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* key=value lists: every type, every kind of mistake, and that a mistake leaves the target untouched. */
+/*
+ * key=value lists: every type, every kind of mistake, and that a mistake leaves the target
+ * untouched.
+ */
 #include <lib/tap.h>
 
 #include <errno.h>
@@ -119,7 +122,10 @@ static void test_kv__second_string_replaces_first(void **state)
 	kv_release(keys, &disk);
 }
 
-/* Mistakes name the key and what would be right, and write nothing, not even what stands before them. */
+/*
+ * Mistakes name the key and what would be right, and write nothing, not even what stands before
+ * them.
+ */
 static void test_kv__mistakes_are_named_and_write_nothing(void **state)
 {
 	assert_refused("file=a,color=red", "unknown key 'color'; known: file, read-only, queues");

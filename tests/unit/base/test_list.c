@@ -15,7 +15,8 @@ static int digits(struct list_head *head)
 	struct item *item;
 	int sum = 0;
 
-	list_for_each_entry(item, head, node) sum = sum * 10 + item->n;
+	list_for_each_entry(item, head, node)
+		sum = sum * 10 + item->n;
 	return sum;
 }
 
@@ -30,7 +31,8 @@ static void test_list__keeps_order(void **state)
 	list_add_tail(&items[2].node, &head);
 	list_add(&items[0].node, &head);
 	assert_int_equal(digits(&head), 123);
-	list_for_each_entry_reverse(item, &head, node) backwards = backwards * 10 + item->n;
+	list_for_each_entry_reverse(item, &head, node)
+		backwards = backwards * 10 + item->n;
 	assert_int_equal(backwards, 321);
 	assert_ptr_equal(list_first_entry(&head, struct item, node), &items[0]);
 }
@@ -71,8 +73,7 @@ static void test_list__safe_walk_may_remove(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		list_add_tail(&items[i].node, &head);
-	list_for_each_entry_safe(item, next, &head, node)
-	{
+	list_for_each_entry_safe(item, next, &head, node) {
 		list_del(&item->node);
 		seen++;
 	}
@@ -80,7 +81,8 @@ static void test_list__safe_walk_may_remove(void **state)
 	assert_true(list_empty(&head));
 }
 
-/* Splicing appends all of one list to another and empties the first; an empty list changes nothing. */
+/* Splicing appends all of one list to another and empties the first; an empty list changes nothing.
+ */
 static void test_list__splice_moves_all(void **state)
 {
 	struct list_head a = LIST_HEAD_INIT(a), b = LIST_HEAD_INIT(b);

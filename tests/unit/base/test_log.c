@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Lines on stderr: one write each, nothing in them that could act on a terminal, and a limit for what a guest provokes. */
+/*
+ * Lines on stderr: one write each, nothing in them that could act on a terminal, and a limit for
+ * what a guest provokes.
+ */
 #include <lib/tap.h>
 
 #include <errno.h>
@@ -90,7 +93,10 @@ static void test_log__limit_holds_back(void **state)
 	assert_int_equal(atomic_load(&rl.held), 7);
 }
 
-/* The first line of the next window says how many were held back; the window is moved into the past instead of waiting. */
+/*
+ * The first line of the next window says how many were held back; the window is moved into the past
+ * instead of waiting.
+ */
 static void test_log__limit_reports_what_was_held(void **state)
 {
 	struct log_ratelimit rl = { .burst = 1, .interval_ns = 3600 * NS_PER_S };
@@ -133,7 +139,10 @@ static void *complain(void *rl)
 	return NULL;
 }
 
-/* From several threads at once each line is printed whole or counted as held, none twice and none lost. */
+/*
+ * From several threads at once each line is printed whole or counted as held, none twice and none
+ * lost.
+ */
 static void test_log__threads_lose_no_line(void **state)
 {
 	struct log_ratelimit rl = { .burst = 50, .interval_ns = 3600 * NS_PER_S };

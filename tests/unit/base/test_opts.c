@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Option parsing: what reaches the callbacks, in which order, and what each kind of mistake says. */
+/* Option parsing: what reaches the callbacks, in which order, and what each kind of mistake says.
+ */
 #include <lib/tap.h>
 
 #include <errno.h>

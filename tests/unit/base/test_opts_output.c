@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What is printed from an option table: help, man page, bash completion. The completion is tried in a real bash. */
+/*
+ * What is printed from an option table: help, man page, bash completion. The completion is tried in
+ * a real bash.
+ */
 #include <lib/tap.h>
 
 #include <stdio.h>
@@ -39,7 +42,8 @@ static const struct opts_option none[] = { {} };
 static const struct opts_command run = {
 	.name = "run",
 	.summary = "run a guest",
-	.text = "Starts a guest.\n\nExample:\n  handoff run --trace\n  .hidden 'quote' back\\slash\n\nExit: 0 or 1.",
+	.text = "Starts a guest.\n\nExample:\n"
+		"  handoff run --trace\n  .hidden 'quote' back\\slash\n\nExit: 0 or 1.",
 	.options = run_options,
 };
 static const struct opts_command doctor = { .name = "doctor",
@@ -145,11 +149,11 @@ static const char *complete(const char *line)
 	assert_non_null(file);
 	opts_print_completion(commands, file);
 	fclose(file);
-	snprintf(
-		command, sizeof(command),
-		"bash -c 'set -u; source %s; COMP_LINE=\"$1\" COMP_POINT=${#1}; _handoff; echo \"${COMPREPLY[*]-}\"'"
-		" bash '%s' 2>&1",
-		script, line);
+	snprintf(command, sizeof(command),
+		 "bash -c 'set -u; source %s; COMP_LINE=\"$1\" COMP_POINT=${#1};"
+		 " _handoff; echo \"${COMPREPLY[*]-}\"'"
+		 " bash '%s' 2>&1",
+		 script, line);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	n = fread(offered, 1, sizeof(offered) - 1, pipe);
@@ -177,7 +181,10 @@ static void test_opts_output__completes_choices(void **state)
 	assert_string_equal(complete("handoff run --view=pl"), "plain");
 }
 
-/* Key=value lists: keys, what a key takes, and only the part behind the last '=', which is what readline replaces. */
+/*
+ * Key=value lists: keys, what a key takes, and only the part behind the last '=', which is what
+ * readline replaces.
+ */
 static void test_opts_output__completes_keys(void **state)
 {
 	assert_string_equal(complete("handoff run --blk s"), "size=");

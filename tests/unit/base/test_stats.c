@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The stats page as a tracer meets it: found in /proc, sealed, rows that come and go, copies that are never torn. */
+/*
+ * The stats page as a tracer meets it: found in /proc, sealed, rows that come and go, copies that
+ * are never torn.
+ */
 #include <lib/tap.h>
 
 #include <dirent.h>
