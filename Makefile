@@ -30,7 +30,8 @@ say  = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # Frame pointers everywhere and no merged sibling calls: live stacks must show whole chains.
 FRAMES   := -fno-omit-frame-pointer -fno-optimize-sibling-calls -mno-omit-leaf-frame-pointer
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla \
-            -Wno-unused-parameter -Wno-missing-field-initializers $(if $(filter 0,$(WERROR)),,-Werror)
+            -Wno-unused-parameter -Wno-missing-field-initializers \
+            $(if $(filter 0,$(WERROR)),,-Werror)
 # gcc's TSAN does not model fences and warns about each; the code says which fence pairs with which.
 SANITIZE := $(if $(ASAN),-fsanitize=address) $(if $(TSAN),-fsanitize=thread -Wno-tsan) \
             $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all)
@@ -80,20 +81,22 @@ SKELETONS   := $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE) $(if $(BPF_LINKED),
 PROGRAM     := $(if $(wildcard user/cmd/main.c),$(OUT)/handoff)
 
 TEST_LEVELS := unit flow kvm bpf seed vm
-test_sources = $(wildcard tests/$(1)/test_*.c) $(if $(filter unit,$(1)),$(wildcard tests/unit/*/test_*.c))
+test_sources = $(wildcard tests/$(1)/test_*.c $(if $(filter unit,$(1)),tests/unit/*/test_*.c))
 test_scripts = $(wildcard tests/$(1)/test_*.sh tests/$(1)/*/test_*.sh)
 test_bins    = $(patsubst %.c,$(OUT)/%,$(call test_sources,$(1)))
+level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
-all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) ## build everything but the tests (default)
+all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) ## build all but the tests (default)
 
 # --- stamps: a file that changes only when its text does -----------------------------------------
 # $(call stamp,file,text): everything that depends on the file is rebuilt when the text changes.
 define stamp
 $(1): FORCE
 	@mkdir -p $$(@D)
-	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' >$$@
+	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || \
+		printf '%s\n' '$(subst ','\'',$(2))' >$$@
 endef
 $(eval $(call stamp,$(OUT)/.flags,$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)))
 $(eval $(call stamp,$(OUT)/.guest-flags,$(CC) $(GUEST_CFLAGS) $(GUEST_LDFLAGS)))
@@ -104,12 +107,14 @@ FORCE:
 # --- C objects, one archive per folder -----------------------------------------------------------
 folder = $(word 2,$(subst /, ,$(patsubst tests/%,%,$(1))))
 # Tests see tests/lib as <lib/...>, and a unit test its folder's private headers.
-test_flags = $(if $(filter tests/%,$(1)),-Itests) $(if $(filter tests/unit/%,$(1)),-Iuser/$(call folder,$(1)))
+test_flags = $(if $(filter tests/%,$(1)),-Itests) \
+	$(if $(filter tests/unit/%,$(1)),-Iuser/$(call folder,$(1)))
+compile = $(CC) $(CPPFLAGS) $(cflags_$(call folder,$(1))) $(call test_flags,$(1)) $(CFLAGS)
 
 $(OUT)/%.o: %.c $(OUT)/.flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(cflags_$(call folder,$<)) $(call test_flags,$<) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(call compile,$<) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.o: %.S $(OUT)/.flags
 	$(call say,AS,$<)
@@ -126,7 +131,8 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # Generated headers have to be there before the first compilation that may include them.
 $(call objects,user/trace) $(patsubst %,%.o,$(call test_bins,bpf)): | $(SKELETONS)
-$(call objects,user/machine): | $(patsubst user/%.asl,$(OUT)/user/%.hex,$(wildcard user/machine/*.asl))
+ACPI_TABLES := $(patsubst user/%.asl,$(OUT)/user/%.hex,$(wildcard user/machine/*.asl))
+$(call objects,user/machine): | $(ACPI_TABLES)
 $(OUT)/user/machine/load_blob.o: $(GUEST)
 
 link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
@@ -208,14 +214,14 @@ tests: $(TESTS) ## build all tests without running them
 test: ## install what is missing, build, run all tests, print the closing line
 	@scripts/deps test
 	@$(sub) all tests
-	@$(run_tests) $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)) $(call test_scripts,$(l)))
+	@$(run_tests) $(foreach l,$(TEST_LEVELS),$(call level_tests,$(l)))
 
 test-unit: $(call test_bins,unit) ## unit tests of all folders
-	@$(run_tests) $^ $(call test_scripts,unit)
+	@$(run_tests) $(call level_tests,unit)
 
 # These need the program as well: their scripts start it.
-$(patsubst %,test-%,flow kvm bpf seed vm): test-%: all $$(call test_bins,$$*) ## (flow kvm bpf seed vm) one level of tests
-	@$(run_tests) $(call test_bins,$*) $(call test_scripts,$*)
+$(patsubst %,test-%,flow kvm bpf seed vm): test-%: all $$(call test_bins,$$*)
+	@$(run_tests) $(call level_tests,$*)
 
 # `make test-aio` builds and runs one folder's unit tests, whatever state other folders are in
 # (test-unit-kvm: test-kvm is a level).
@@ -225,7 +231,7 @@ $(patsubst %,test-unit-%,$(unit_folders)): test-unit-%: $$(call unit_bins,$$*)
 $(patsubst %,test-%,$(filter-out $(TEST_LEVELS),$(unit_folders))): test-%: test-unit-%
 
 seed: all $$(call test_bins,seed) ## show the three founding stack traces, caught live
-	@$(run_tests) -v $(call test_bins,seed) $(call test_scripts,seed)
+	@$(run_tests) -v $(call level_tests,seed)
 
 bench: all ## run the benchmarks of tests/bench
 	@for b in tests/bench/*.sh; do HANDOFF='$(abspath $(OUT))/handoff' $$b || exit 1; done
@@ -234,7 +240,8 @@ bench: all ## run the benchmarks of tests/bench
 SOURCES := $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 HEADERS := $(filter %.h,$(SOURCES))
 
-check: check-layers check-headers check-format check-style check-bpf ## layers, headers, format, style, BPF budget
+CHECKS := layers headers format style bpf
+check: $(patsubst %,check-%,$(CHECKS)) ## layers, headers alone, format, style, BPF budget
 
 check-layers:
 	$(call say,CHECK,layers)
@@ -253,14 +260,14 @@ check-bpf: $(SKELETONS)
 	$(if $(wildcard scripts/check-bpf-budget),$(Q)scripts/check-bpf-budget $(OUT)/bpf)
 
 # Every header compiles alone, with the flags of its folder.
-header_flags = $(if $(filter user/guest/%,$(1)),$(GUEST_CFLAGS),$(if $(filter bpf/%,$(1)),\
-	$(BPF_CFLAGS),$(CPPFLAGS) $(cflags_$(call folder,$(1))) $(call test_flags,$(1)) $(CFLAGS)))
+compile_header = $(if $(filter user/guest/%,$(1)),$(CC) $(GUEST_CFLAGS), \
+	$(if $(filter bpf/%,$(1)),$(CLANG) $(BPF_CFLAGS),$(call compile,$(1))))
 check-headers: $(patsubst %,$(OUT)/check/%.ok,$(HEADERS))
 $(OUT)/check/%.ok: % $(OUT)/.flags | $(SKELETONS)
 	$(call say,HEADER,$<)
 	@mkdir -p $(@D)
-	$(Q)echo '#include "$<"' | $(if $(filter bpf/%,$<),$(CLANG),$(CC)) -I. $(call header_flags,$<) \
-		-MMD -MP -MF $(@:.ok=.d) -MT $@ -fsyntax-only -x c -
+	$(Q)echo '#include "$<"' | $(call compile_header,$<) -I. -fsyntax-only \
+		-MMD -MP -MF $(@:.ok=.d) -MT $@ -x c -
 	@touch $@
 
 format: ## bring all C files into the project's format
@@ -275,28 +282,38 @@ run: ## install what is missing, build, boot the load guest and trace it (RUN_AR
 deps: ## install the packages needed to build, run and test
 	@scripts/deps test
 
-install: all ## install to DESTDIR and PREFIX, with man page and bash completion
+share := $(DESTDIR)$(PREFIX)/share
+install: all $(OUT)/handoff.1 $(OUT)/handoff.bash ## install to DESTDIR/PREFIX, man page and completion too
 	install -D -m 755 $(OUT)/handoff $(DESTDIR)$(PREFIX)/bin/handoff
-	install -D -m 644 $(GUEST) $(DESTDIR)$(PREFIX)/share/handoff/load.elf
-	install -D -m 644 Kbuild.note $(DESTDIR)$(PREFIX)/share/handoff/Kbuild.note
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$(OUT)/handoff help --man >$(DESTDIR)$(PREFIX)/share/man/man1/handoff.1
-	$(OUT)/handoff help --completion >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/handoff
+	install -D -m 644 $(GUEST) $(share)/handoff/load.elf
+	install -D -m 644 Kbuild.note $(share)/handoff/Kbuild.note
+	install -D -m 644 $(OUT)/handoff.1 $(share)/man/man1/handoff.1
+	install -D -m 644 $(OUT)/handoff.bash $(share)/bash-completion/completions/handoff
+
+$(OUT)/handoff.1: $(PROGRAM)
+	$(call say,MAN,$@)
+	$(Q)$< help --man >$@
+
+$(OUT)/handoff.bash: $(PROGRAM)
+	$(call say,BASH,$@)
+	$(Q)$< help --completion >$@
 
 compdb: ## write compile_commands.json for editors
-	@$(MAKE) --no-print-directory -nB V=1 O='$(O)' all tests | scripts/compdb >compile_commands.json
+	@$(MAKE) --no-print-directory -nB V=1 all tests | scripts/compdb >compile_commands.json
 
 clean: ## remove the build folder
 	rm -rf $(OUT)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' $(MAKEFILE_LIST) | awk -F: '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' Makefile | awk -F: '{printf "%-14s%s\n", $$1, $$2}'
 	@echo '  test-LEVEL  one level of tests: $(TEST_LEVELS)'
 	@echo '  test-FOLDER unit tests of one folder of user/, building only what they need'
-	@echo 'V=1 shows commands; ASAN=1 TSAN=1 UBSAN=1 build with a sanitizer; O=DIR sets the output folder'
+	@echo 'V=1 shows commands, WERROR=0 lets warnings pass, O=DIR sets the output folder;'
+	@echo 'ASAN=1, TSAN=1 and UBSAN=1 build with a sanitizer, in a folder of their own.'
 
-.PHONY: all tests test test-unit $(patsubst %,test-%,flow kvm bpf seed vm) seed bench check \
-	check-layers check-headers check-format check-style check-bpf format run deps install compdb clean help
+.PHONY: all tests test $(patsubst %,test-%,$(TEST_LEVELS) $(unit_folders)) seed bench \
+	$(patsubst %,test-unit-%,$(unit_folders)) check $(patsubst %,check-%,$(CHECKS)) \
+	format run deps install compdb clean help
 # Object files are wanted for the next build although only a pattern rule names them.
 .SECONDARY:
 

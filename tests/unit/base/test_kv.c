@@ -50,11 +50,10 @@ static void test_kv__parses_every_type(void **state)
 	struct disk disk = {};
 	struct error err = {};
 
-	assert_int_equal(
-		kv_parse(
-			"file=a.img,read-only=yes,queues=4,offset=0x10,size=64M,delay=20us,cache=writeback",
-			NULL, keys, &disk, &err),
-		0);
+	assert_int_equal(kv_parse("file=a.img,read-only=yes,queues=4,offset=0x10,size=64M,"
+				  "delay=20us,cache=writeback",
+				  NULL, keys, &disk, &err),
+			 0);
 	assert_string_equal(disk.file, "a.img");
 	assert_true(disk.read_only && disk.read_only_seen);
 	assert_int_equal(disk.queues, 4);
