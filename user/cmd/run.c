@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* `handoff run`: parse, check what can be checked before a VM exists, fork the VMM, watch it. See run.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <handoff/log.h>
+#include <handoff/trace.h>
+
+#include "cmd.h"
+#include "run.h"
+
+/* The child ends by _exit: the parent's stdio buffers are not its to flush. */
+static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
+{
+	int talk[2], go[2], talk_err[2] = { -1, -1 };
+	pid_t pid;
+
+	if (pipe2(talk, O_CLOEXEC) || pipe2(go, O_CLOEXEC) ||
+	    (run_screen_wanted(o) && pipe2(talk_err, O_CLOEXEC | O_NONBLOCK)))
+		return -errno;
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		close(talk[0]);
+		close(go[1]);
+		/* The screen belongs to the watcher; a line that finds its pipe full is dropped. */
+		if (talk_err[1] >= 0)
+			dup2(talk_err[1], STDERR_FILENO);
+		_exit(run_vmm(o, (struct run_pipes){ .talk = talk[1], .go = go[0], .err = -1 }));
+	}
+	close(talk[1]);
+	close(go[0]);
+	if (talk_err[1] >= 0)
+		close(talk_err[1]);
+	*watcher = (struct run_pipes){ .talk = talk[0], .go = go[1], .err = talk_err[0] };
+	return pid;
+}
+
+static int run_parsed(const struct run_options *o)
+{
+	struct run_pipes pipes;
+	struct error err;
+	pid_t vmm;
+
+	/* Before the fork: no VM is left behind when tracing cannot be had. */
+	if (o->trace && tracer_check_privilege(&err)) {
+		log_error("run: --trace: %s", err.msg);
+		return CMD_FAILED;
+	}
+	vmm = fork_vmm(o, &pipes);
+	if (vmm < 0) {
+		log_error("run: cannot start the VMM process: %s", strerror(-vmm));
+		return CMD_FAILED;
+	}
+	return run_watch(o, vmm, pipes);
+}
+
+static int run(int argc, char **argv)
+{
+	static struct run_options options; /* 10 KiB, and needed until the process ends */
+	struct error err;
+	int ret = run_options_parse(&options, argc, argv, &err);
+
+	if (ret < 0)
+		ret = cmd_usage(&run_opts, &err);
+	else if (ret > 0)
+		ret = cmd_close_stdout();
+	else
+		ret = run_parsed(&options);
+	run_options_release(&options);
+	return ret;
+}
+
+const struct command command_run = { .opts = &run_opts, .run = run };

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege; the parent watches it
+ * (run_watch.c), traced or not. They share nothing but two pipes, and the VMM goes on when the watcher dies.
+ */
+#ifndef HANDOFF_CMD_RUN_H
+#define HANDOFF_CMD_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <handoff/machine.h>
+#include <handoff/opts.h>
+
+struct run_disk {
+	struct machine_disk disk;
+	char *delay; /* "50us" or "exp:50us" */
+};
+
+struct run_options {
+	bool trace, default_disk, duration_given, memory_given;
+	const char *json, *load, *append;
+	uint64_t duration_ns, interval_ns, lost_after_ns;
+	struct run_disk disk[MACHINE_MAX_DISKS];
+	struct machine_config machine;
+};
+
+extern const struct opts_command run_opts;
+
+/* Sets the defaults, parses, judges what contradicts. 0, 1 after --help, or -EINVAL with err. */
+int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err) MUST_CHECK;
+void run_options_release(struct run_options *o);
+
+/* The pipes between the two. Ends not used by a side are -1. */
+struct run_pipes {
+	int talk; /* VMM to watcher: lines "ready", "guest <console line>" */
+	int go; /* watcher to VMM: one byte starts the vCPUs; end of file before it means that the watcher is gone */
+	int err; /* the VMM's stderr while the watcher has a live screen, else -1 */
+};
+
+/* The child's whole life; returns its exit status. */
+int run_vmm(const struct run_options *o, struct run_pipes pipes);
+
+/* The parent's: until the VMM has ended, then summary and report. Returns the exit status of the command. */
+int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes);
+
+/* The watcher's screen: ncurses on a terminal, else lines, else nothing (run_screen.c). */
+struct run_screen;
+struct report;
+/* Would it be live? Asked before the fork, for the VMM's stderr. */
+bool run_screen_wanted(const struct run_options *o);
+struct run_screen *run_screen_new(const struct run_options *o);
+/* Restores the terminal and says on stderr what was said meanwhile. */
+void run_screen_free(struct run_screen *s);
+bool run_screen_is_live(const struct run_screen *s);
+void run_screen_interval(struct run_screen *s, const struct report *interval,
+			 const struct report *total);
+/* A line from the guest's console, or of the VMM's talk while the screen is live. */
+void run_screen_console(struct run_screen *s, const char *line);
+void run_screen_talk(struct run_screen *s, const char *line);
+/* stdin became readable: true if the user wants to quit. */
+bool run_screen_input(struct run_screen *s);
+
+#endif

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The options of `handoff run`: table, defaults, and what contradicts what. Main thread. */
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <handoff/clock.h>
+#include <handoff/compiler.h>
+#include <handoff/iothread.h>
+
+#include "run.h"
+#include "run_defaults.h"
+
+#define MIB (1ull << 20)
+
+#define DISK(field) offsetof(struct run_disk, disk.field), KV_NO_SEEN
+#define IOT(field)  offsetof(struct machine_iothread, field), KV_NO_SEEN
+#define MOVE(field) offsetof(struct machine_move, field), KV_NO_SEEN
+
+static const struct kv_key blk_keys[] = {
+	{ "file", KV_STRING, DISK(file), 0, 0, NULL,
+	  "path of the image, or null for a disk without a file" },
+	{ "id", KV_STRING, DISK(id), 0, 0, NULL,
+	  "name in reports; disk0, disk1, ... if not given" },
+	{ "size", KV_SIZE, DISK(size_bytes), 512, 1ull << 50, NULL,
+	  "size; a missing file is created with it" },
+	{ "iothread", KV_STRING, DISK(iothread), 0, 0, NULL,
+	  "id of the iothread that serves it; without it the main loop does" },
+	{ "queues", KV_U32, DISK(queues), 1, 16, NULL, "virtqueues" },
+	{ "queue-size", KV_U32, DISK(queue_size), 16, 1024, NULL,
+	  "entries of a virtqueue, a power of two" },
+	{ "cache", KV_ENUM, DISK(cache), 0, 0, "writeback|direct",
+	  "direct bypasses the host's page cache" },
+	{ "delay", KV_STRING, offsetof(struct run_disk, delay), KV_NO_SEEN, 0, 0, NULL,
+	  "latency added to each request: 50us, or exp:50us for exponential with that mean" },
+	{ "read-only", KV_BOOL, DISK(read_only), 0, 0, NULL, "the guest may not write" },
+	{ "ioeventfd", KV_BOOL, DISK(ioeventfd), 0, 0, NULL,
+	  "off: every kick leaves to user space" },
+	{ "serial", KV_STRING, DISK(serial), 0, 0, NULL,
+	  "what GET_ID tells, at most 20 characters" },
+	{ .name = NULL },
+};
+
+static const struct kv_key iothread_keys[] = {
+	{ "id", KV_STRING, IOT(id), 0, 0, NULL, "name" },
+	{ "poll-max-ns", KV_U64, offsetof(struct machine_iothread, poll_max_ns),
+	  offsetof(struct machine_iothread, poll_max_ns_seen), 0, NS_PER_S, NULL,
+	  "longest spin before a sleep, ns; 0 never spins; default 32768" },
+	{ "poll-grow", KV_U32, IOT(poll_grow), 0, 1u << 20, NULL,
+	  "factor by which the spin grows; default 2" },
+	{ "poll-shrink", KV_U32, IOT(poll_shrink), 0, 1u << 20, NULL,
+	  "divisor by which it shrinks; default 2" },
+	{ "poll-weight", KV_U32, IOT(poll_weight), 0, 63, NULL,
+	  "shift that weights a new sample; default 3 (1/8)" },
+	{ "policy", KV_STRING, IOT(policy), 0, 0, NULL, "qemu-weighted (default) or qemu" },
+	{ .name = NULL },
+};
+
+static const struct kv_key move_keys[] = {
+	{ "disk", KV_STRING, MOVE(disk), 0, 0, NULL, "id of the disk" },
+	{ "loops", KV_STRING, MOVE(loops), 0, 0, NULL, "io0:io1:main, taken in turn" },
+	{ "every", KV_TIME, MOVE(every_ns), 100 * NS_PER_US, 3600 * NS_PER_S, NULL,
+	  "time between two moves; default 50ms" },
+	{ "count", KV_U64, MOVE(count), 0, 0, NULL, "moves; 0 (default) until the end" },
+	{ .name = NULL },
+};
+
+static int parse_trace(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->trace = true;
+	return 0;
+}
+
+static int parse_json(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->json = arg;
+	return 0;
+}
+
+/* Seconds when no unit is given: what --duration 5 means everywhere else. */
+static int parse_seconds(const char *arg, uint64_t min_ns, uint64_t *ns, struct error *err)
+{
+	char with_unit[64];
+	size_t len = strlen(arg);
+	int n;
+
+	n = snprintf(with_unit, sizeof(with_unit), "%s%s", arg,
+		     len && arg[len - 1] >= '0' && arg[len - 1] <= '9' ? "s" : "");
+	if (n >= (int)sizeof(with_unit) || kv_parse_time(with_unit, ns) || *ns < min_ns ||
+	    *ns > 1000000000ull * NS_PER_S)
+		return error_set(err, -EINVAL, "%s: not a time; write seconds (5, 0.5) or 500ms",
+				 arg);
+	return 0;
+}
+
+static int parse_duration(void *opaque, const char *arg, struct error *err)
+{
+	struct run_options *o = opaque;
+
+	o->duration_given = true;
+	return parse_seconds(arg, NS_PER_MS, &o->duration_ns, err);
+}
+
+static int parse_interval(void *opaque, const char *arg, struct error *err)
+{
+	return parse_seconds(arg, 50 * NS_PER_MS, &((struct run_options *)opaque)->interval_ns,
+			     err);
+}
+
+static int parse_lost_after(void *opaque, const char *arg, struct error *err)
+{
+	return parse_seconds(arg, NS_PER_US, &((struct run_options *)opaque)->lost_after_ns, err);
+}
+
+static int parse_kernel(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->machine.kernel = arg;
+	return 0;
+}
+
+static int parse_append(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->append = arg;
+	return 0;
+}
+
+static int parse_load(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->load = arg;
+	return 0;
+}
+
+static int parse_memory(void *opaque, const char *arg, struct error *err)
+{
+	struct run_options *o = opaque;
+
+	o->memory_given = true;
+	if (kv_parse_size(arg, &o->machine.memory_bytes) || o->machine.memory_bytes < 16 * MIB ||
+	    o->machine.memory_bytes % 4096 || o->machine.memory_bytes > (1ull << 40))
+		return error_set(err, -EINVAL,
+				 "%s: not a memory size; write 256M or 2G (16M to 1T)", arg);
+	return 0;
+}
+
+static int parse_cpus(void *opaque, const char *arg, struct error *err)
+{
+	uint64_t n;
+
+	if (kv_parse_u64(arg, &n) || n < 1 || n > 64)
+		return error_set(err, -EINVAL, "%s: not a number of vCPUs; write 1 to 64", arg);
+	((struct run_options *)opaque)->machine.cpus = (unsigned int)n;
+	return 0;
+}
+
+static int parse_iothread(void *opaque, const char *arg, struct error *err)
+{
+	struct run_options *o = opaque;
+	struct machine_config *m = &o->machine;
+
+	if (m->n_iothreads == MACHINE_MAX_IOTHREADS)
+		return error_set(err, -EINVAL, "%s: too many, %d iothreads at most", arg,
+				 MACHINE_MAX_IOTHREADS);
+	m->iothread[m->n_iothreads] = (struct machine_iothread){
+		.poll_max_ns = IOTHREAD_POLL_MAX_NS_DEFAULT,
+		.cpu = -1,
+	};
+	return kv_parse(arg, "id", iothread_keys, &m->iothread[m->n_iothreads++], err);
+}
+
+/* "50us" or "exp:50us". */
+static int parse_delay(struct run_disk *d, struct error *err)
+{
+	const char *text = d->delay;
+
+	if (!text)
+		return 0;
+	if (!strncmp(text, "exp:", 4)) {
+		d->disk.delay_exponential = true;
+		text += 4;
+	}
+	if (kv_parse_time(text, &d->disk.delay_ns) || d->disk.delay_ns > 100 * NS_PER_S)
+		return error_set(err, -EINVAL, "delay=%s: not a latency; write 50us or exp:50us",
+				 d->delay);
+	return 0;
+}
+
+static int parse_blk(void *opaque, const char *arg, struct error *err)
+{
+	struct run_options *o = opaque;
+	struct run_disk *d;
+	int ret;
+
+	if (o->machine.n_disks == MACHINE_MAX_DISKS)
+		return error_set(err, -EINVAL, "%s: too many, %d disks at most", arg,
+				 MACHINE_MAX_DISKS);
+	d = &o->disk[o->machine.n_disks++];
+	*d = (struct run_disk){ .disk = { .queues = 1, .ioeventfd = true } };
+	ret = kv_parse(arg, "file", blk_keys, d, err);
+	return ret ? ret : parse_delay(d, err);
+}
+
+static int parse_move(void *opaque, const char *arg, struct error *err)
+{
+	struct machine_config *m = &((struct run_options *)opaque)->machine;
+
+	if (m->n_moves == MACHINE_MAX_MOVES)
+		return error_set(err, -EINVAL, "%s: too many, %d at most", arg, MACHINE_MAX_MOVES);
+	m->move[m->n_moves] = (struct machine_move){ .every_ns = 50 * NS_PER_MS };
+	return kv_parse(arg, "disk", move_keys, &m->move[m->n_moves++], err);
+}
+
+/* Rehearsals of what goes wrong: see the man page. */
+static int parse_fault(void *opaque, const char *arg, struct error *err)
+{
+	struct machine_config *m = &((struct run_options *)opaque)->machine;
+	uint64_t ns;
+
+	if (!strcmp(arg, "refuse-ioeventfd")) {
+		m->ioeventfd_limit = 0;
+		return 0;
+	}
+	if (!strncmp(arg, "hold=", 5) && !kv_parse_time(arg + 5, &ns) && ns > 0 &&
+	    ns <= 100 * NS_PER_S) {
+		m->hold_handlers_ns = (int64_t)ns;
+		return 0;
+	}
+	return error_set(err, -EINVAL, "%s: no such fault; write refuse-ioeventfd or hold=300ms",
+			 arg);
+}
+
+static const struct opts_option options[] = {
+	{ "trace", 't', NULL,
+	  "watch the kernel's side too: attach the BPF programs and show every stage", NULL, NULL,
+	  parse_trace },
+	{ "json", 'j', "FILE", "write the report there at the end; - is standard output", NULL,
+	  "file", parse_json },
+	{ "duration", 'd', "S",
+	  "end after S seconds; default 20 with the built-in guest, else when the guest ends", NULL,
+	  NULL, parse_duration },
+	{ "interval", 'i', "S", "seconds between two lines or redraws; default 1", NULL, NULL,
+	  parse_interval },
+	{ "load", 'l', "SPEC", "what the built-in guest does, in fio's words (see LOAD)", NULL,
+	  NULL, parse_load },
+	{ "kernel", 'k', "ELF", "boot this PVH ELF instead of the built-in guest", NULL, "file",
+	  parse_kernel },
+	{ "append", 'a', "STR", "its command line", NULL, NULL, parse_append },
+	{ "memory", 'm', "N", "guest memory; default 256M", NULL, NULL, parse_memory },
+	{ "cpus", 'c', "N", "vCPUs; default 1", NULL, NULL, parse_cpus },
+	{ "iothread", 0, "ID,KEY=VALUE,...", "add an iothread", iothread_keys, NULL,
+	  parse_iothread },
+	{ "blk", 'b', "FILE|null,KEY=VALUE,...", "add a virtio-blk disk", blk_keys, "file",
+	  parse_blk },
+	{ "move", 0, "DISK,KEY=VALUE,...", "hand a disk from loop to loop while the guest runs",
+	  move_keys, NULL, parse_move },
+	{ "lost-after", 0, "TIME", "an arrival not served within this time is lost; default 100ms",
+	  NULL, NULL, parse_lost_after },
+	{ "fault", 0, "KIND",
+	  "rehearse a fault: refuse-ioeventfd (KVM refuses them), hold=TIME (queue handlers are held back once)",
+	  NULL, "refuse-ioeventfd|hold=300ms", parse_fault },
+	{ .name = NULL },
+};
+
+const struct opts_command run_opts = {
+	.name = "run",
+	.summary = "boot a guest, serve its disks, show where every kick goes",
+	.text = RUN_HELP_TEXT,
+	.options = options,
+};
+
+static bool known_loop(const struct machine_config *m, const char *id)
+{
+	for (unsigned int i = 0; i < m->n_iothreads; i++)
+		if (!strcmp(m->iothread[i].id, id))
+			return true;
+	return false;
+}
+
+static int judge_iothreads(const struct machine_config *m, struct error *err)
+{
+	for (unsigned int i = 0; i < m->n_iothreads; i++) {
+		const char *id = m->iothread[i].id;
+
+		if (!id || !*id)
+			return error_set(err, -EINVAL, "--iothread: no id; write --iothread io0");
+		if (!strcmp(id, "main"))
+			return error_set(err, -EINVAL,
+					 "--iothread %s: that name is the main loop's", id);
+		for (unsigned int j = 0; j < i; j++)
+			if (!strcmp(m->iothread[j].id, id))
+				return error_set(err, -EINVAL, "--iothread %s: given twice", id);
+	}
+	return 0;
+}
+
+static int judge_disk(const struct machine_config *m, unsigned int index, struct error *err)
+{
+	const struct machine_disk *d = &m->disk[index];
+	bool null = d->file && !strcmp(d->file, "null");
+
+	if (!d->file)
+		return error_set(
+			err, -EINVAL,
+			"--blk: no file; write --blk file=disk.img or --blk null,size=64M");
+	if (null && !d->size_bytes)
+		return error_set(err, -EINVAL, "--blk null: no size; write --blk null,size=64M");
+	if (null && d->cache == MACHINE_CACHE_DIRECT)
+		return error_set(err, -EINVAL, "--blk null: cache=direct needs a file");
+	if (d->read_only && d->size_bytes && !null && access(d->file, F_OK))
+		return error_set(err, -EINVAL, "--blk %s: read-only=on, but it does not exist",
+				 d->file);
+	if (d->queue_size & (d->queue_size - 1))
+		return error_set(err, -EINVAL, "--blk %s: queue-size=%u: not a power of two",
+				 d->file, d->queue_size);
+	if (d->iothread && !known_loop(m, d->iothread))
+		return error_set(err, -EINVAL,
+				 "--blk %s: iothread=%s: no such iothread; add --iothread %s",
+				 d->file, d->iothread, d->iothread);
+	if (d->iothread && !d->ioeventfd)
+		return error_set(
+			err, -EINVAL,
+			"--blk %s: ioeventfd=off and iothread=%s contradict: without an ioeventfd the vCPU thread serves the queue",
+			d->file, d->iothread);
+	for (unsigned int j = 0; j < index; j++)
+		if (!strcmp(m->disk[j].id, d->id))
+			return error_set(err, -EINVAL, "--blk %s: id %s is taken", d->file, d->id);
+	return 0;
+}
+
+static int judge_moves(const struct machine_config *m, struct error *err)
+{
+	for (unsigned int i = 0; i < m->n_moves; i++) {
+		const struct machine_move *move = &m->move[i];
+		bool found = false;
+
+		for (unsigned int j = 0; j < m->n_disks; j++)
+			found |= move->disk && !strcmp(m->disk[j].id, move->disk);
+		if (!found)
+			return error_set(err, -EINVAL,
+					 "--move %s: no such disk; the first is called %s",
+					 move->disk ? move->disk : "", m->disk[0].id);
+		if (!move->loops || !*move->loops)
+			return error_set(err, -EINVAL,
+					 "--move %s: no loops; write loops=io0:io1:main",
+					 move->disk);
+		for (const char *p = move->loops; *p;) {
+			size_t len = strcspn(p, ":");
+			char name[64];
+
+			snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), p);
+			if (strcmp(name, "main") && !known_loop(m, name))
+				return error_set(err, -EINVAL,
+						 "--move %s: loops: %s: no such iothread",
+						 move->disk, name);
+			p += len + (p[len] == ':');
+		}
+	}
+	return 0;
+}
+
+static int judge_guest(const struct run_options *o, struct error *err)
+{
+	if (o->machine.kernel && o->load)
+		return error_set(
+			err, -EINVAL,
+			"--load is for the built-in guest, --kernel replaces it: give one of them");
+	if (!o->machine.kernel && o->append)
+		return error_set(err, -EINVAL,
+				 "--append goes with --kernel; the built-in guest takes --load");
+	return 0;
+}
+
+int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err)
+{
+	int ret;
+
+	*o = (struct run_options){
+		.interval_ns = NS_PER_S,
+		.machine = { .memory_bytes = 256 * MIB,
+			     .cpus = 1,
+			     .ioeventfd_limit = -1,
+			     .stop_fd = -1 },
+	};
+	ret = opts_parse(&run_opts, argc, argv, o, err);
+	if (!ret)
+		ret = judge_guest(o, err);
+	if (!ret)
+		ret = judge_iothreads(&o->machine, err);
+	if (!ret)
+		ret = run_defaults_apply(o, err);
+	for (unsigned int i = 0; !ret && i < o->machine.n_disks; i++)
+		ret = judge_disk(&o->machine, i, err);
+	if (!ret)
+		ret = judge_moves(&o->machine, err);
+	return ret;
+}
+
+void run_options_release(struct run_options *o)
+{
+	for (unsigned int i = 0; i < o->machine.n_disks; i++)
+		kv_release(blk_keys, &o->disk[i]);
+	for (unsigned int i = 0; i < o->machine.n_iothreads; i++)
+		kv_release(iothread_keys, &o->machine.iothread[i]);
+	for (unsigned int i = 0; i < o->machine.n_moves; i++)
+		kv_release(move_keys, &o->machine.move[i]);
+	free((char *)o->machine.append);
+}

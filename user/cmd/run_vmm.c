@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The VMM process of `handoff run`: builds the board, tells the watcher, waits for its go, serves. Main thread. When the
+ * watcher dies after the go, the guest runs on to its own end; what it would have been told is dropped.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <handoff/log.h>
+
+#include "run.h"
+
+/* One write, dropped when the watcher is gone or does not read: the guest must never wait for a screen. */
+static void tell(int talk, const char *what, const char *text)
+{
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "%s %s\n", what, text);
+
+	if (n >= (int)sizeof(line)) {
+		n = sizeof(line) - 1;
+		line[n - 1] = '\n';
+	}
+	if (write(talk, line, (size_t)n) < 0)
+		return;
+}
+
+static void console_line(void *opaque, const char *line)
+{
+	tell(((struct run_pipes *)opaque)->talk, "guest", line);
+}
+
+/* True once the watcher says go; false when it is gone. */
+static bool wait_for_go(int go)
+{
+	char byte;
+	ssize_t n;
+
+	do {
+		n = read(go, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	close(go);
+	return n == 1;
+}
+
+/* Ctrl-C, kill and hang-up end the guest in an orderly way: they are read from a file descriptor by the main loop. */
+static int block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int run_vmm(const struct run_options *o, struct run_pipes pipes)
+{
+	struct machine_config config = o->machine;
+	struct machine *machine;
+	struct error err;
+	int status;
+
+	prctl(PR_SET_NAME, "main");
+	config.stop_fd = block_signals();
+	if (config.stop_fd < 0) {
+		log_error("signalfd: %s", strerror(errno));
+		return MACHINE_EXIT_ERROR;
+	}
+	config.console_line = console_line;
+	config.opaque = &pipes;
+	machine = machine_new(&config, &err);
+	if (!machine) {
+		log_error("%s", err.msg);
+		return MACHINE_EXIT_ERROR;
+	}
+	fcntl(pipes.talk, F_SETFL, fcntl(pipes.talk, F_GETFL) | O_NONBLOCK);
+	tell(pipes.talk, "ready", "");
+	status = wait_for_go(pipes.go) ? machine_run(machine) : MACHINE_EXIT_ERROR;
+	if (machine_free(machine) < 0 && status == MACHINE_EXIT_OK)
+		status = MACHINE_EXIT_ERROR;
+	return status;
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The watcher of `handoff run`: attaches to the VMM, lets it go, shows intervals, passes Ctrl-C on, and ends with summary and
+ * report. Main thread; everything it waits for is a file descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <handoff/clock.h>
+#include <handoff/log.h>
+#include <handoff/report.h>
+#include <handoff/trace.h>
+#include <handoff/view.h>
+
+#include "cmd.h"
+#include "run.h"
+#include "run_lines.h"
+
+#define STOP_GRACE_S                                                                               \
+	10 /* from asking the VMM to stop to killing it: a drain may wait for a slow disk */
+
+enum source {
+	SOURCE_TALK,
+	SOURCE_ERR,
+	SOURCE_VMM,
+	SOURCE_SIGNAL,
+	SOURCE_TICK,
+	SOURCE_STOP_TIME,
+	SOURCE_STDIN,
+	SOURCES
+};
+
+struct watch {
+	const struct run_options *o;
+	pid_t vmm;
+	struct run_pipes pipes;
+	int pidfd, signal_fd, tick_fd, stop_fd;
+	struct run_lines talk, err;
+	struct run_screen *screen;
+	struct tracer *tracer;
+	struct report *total, *before, *interval;
+	bool ended, stopping, failed;
+	int wait_status;
+	char guest_result[1024];
+};
+
+static void arm_timer(int fd, int64_t first_ns, int64_t every_ns)
+{
+	struct itimerspec spec = { .it_value = clock_timespec(first_ns),
+				   .it_interval = clock_timespec(every_ns) };
+
+	timerfd_settime(fd, 0, &spec, NULL);
+}
+
+/* Asks the VMM to end; a second time, or after the grace period, ends it. */
+static void stop_vmm(struct watch *w, bool kill_now)
+{
+	if (w->ended)
+		return;
+	if (kill_now || w->stopping) {
+		kill(w->vmm, SIGKILL);
+		return;
+	}
+	w->stopping = true;
+	/* Before the go the VMM reads nothing but this pipe. */
+	if (w->pipes.go >= 0)
+		close(w->pipes.go);
+	w->pipes.go = -1;
+	kill(w->vmm, SIGTERM);
+	arm_timer(w->stop_fd, STOP_GRACE_S * NS_PER_S, 0);
+}
+
+static void fail(struct watch *w, const char *what, const struct error *err)
+{
+	log_error("run: %s%s", what, err->msg);
+	w->failed = true;
+	stop_vmm(w, false);
+}
+
+static void on_ready(struct watch *w)
+{
+	struct tracer_config config = {
+		.pid = w->vmm,
+		.use_bpf = w->o->trace,
+		.no_bpf_reason = "not traced: run with --trace",
+		.lost_after_ns = w->o->lost_after_ns,
+	};
+	struct error err;
+
+	w->tracer = tracer_new(&config, &err);
+	if (!w->tracer || tracer_snapshot(w->tracer, w->before, &err) < 0) {
+		fail(w, w->o->trace ? "--trace: " : "", &err);
+		return;
+	}
+	w->screen = run_screen_new(w->o);
+	if (!w->screen) {
+		error_set(&err, -ENOMEM, "out of memory");
+		fail(w, "", &err);
+		return;
+	}
+	if (w->o->trace)
+		arm_timer(w->tick_fd, (int64_t)w->o->interval_ns, (int64_t)w->o->interval_ns);
+	if (write(w->pipes.go, "g", 1) != 1) {
+		error_set(&err, -EPIPE, "the VMM ended before it started");
+		fail(w, "", &err);
+	}
+	if (w->pipes.go >= 0)
+		close(w->pipes.go);
+	w->pipes.go = -1;
+}
+
+static void on_talk_line(void *opaque, const char *line)
+{
+	struct watch *w = opaque;
+
+	if (!strncmp(line, "ready", 5)) {
+		if (!w->tracer && !w->failed)
+			on_ready(w);
+	} else if (!strncmp(line, "guest ", 6)) {
+		if (report_set_guest(w->total, line + 6))
+			snprintf(w->guest_result, sizeof(w->guest_result), "%s", line + 6);
+		else if (w->screen)
+			run_screen_console(w->screen, line + 6);
+	}
+}
+
+static void on_err_line(void *opaque, const char *line)
+{
+	struct watch *w = opaque;
+
+	if (w->screen)
+		run_screen_talk(w->screen, line);
+	else
+		fprintf(stderr, "%s\n", line);
+}
+
+static void on_signal(struct watch *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		/* A terminal sent Ctrl-C to the VMM as well; asking twice does no harm there. */
+		if (si.ssi_signo != SIGWINCH)
+			stop_vmm(w, false);
+		else if (w->screen)
+			run_screen_input(w->screen);
+	}
+}
+
+static void on_tick(struct watch *w)
+{
+	struct error err;
+	uint64_t ticks;
+	struct report *swap = w->before;
+
+	if (read(w->tick_fd, &ticks, sizeof(ticks)) < 0 || w->ended)
+		return;
+	if (tracer_snapshot(w->tracer, w->total, &err) < 0) {
+		fail(w, "--trace: ", &err);
+		return;
+	}
+	report_subtract(w->interval, w->total, w->before);
+	run_screen_interval(w->screen, w->interval, w->total);
+	w->before = w->total;
+	w->total = swap;
+}
+
+static void on_vmm_end(struct watch *w)
+{
+	if (waitpid(w->vmm, &w->wait_status, WNOHANG) == w->vmm)
+		w->ended = true;
+}
+
+static void watch_once(struct watch *w)
+{
+	bool live = w->screen && run_screen_is_live(w->screen);
+	struct pollfd fds[SOURCES] = {
+		[SOURCE_TALK] = { w->talk.eof ? -1 : w->pipes.talk, POLLIN, 0 },
+		[SOURCE_ERR] = { w->err.eof ? -1 : w->pipes.err, POLLIN, 0 },
+		[SOURCE_VMM] = { w->ended ? -1 : w->pidfd, POLLIN, 0 },
+		[SOURCE_SIGNAL] = { w->signal_fd, POLLIN, 0 },
+		[SOURCE_TICK] = { w->tick_fd, POLLIN, 0 },
+		[SOURCE_STOP_TIME] = { w->stop_fd, POLLIN, 0 },
+		[SOURCE_STDIN] = { live ? STDIN_FILENO : -1, POLLIN, 0 },
+	};
+
+	if (poll(fds, SOURCES, -1) < 0)
+		return;
+	if (fds[SOURCE_SIGNAL].revents)
+		on_signal(w);
+	if (fds[SOURCE_ERR].revents)
+		run_lines_read(&w->err, w->pipes.err, on_err_line, w);
+	if (fds[SOURCE_TALK].revents)
+		run_lines_read(&w->talk, w->pipes.talk, on_talk_line, w);
+	if (fds[SOURCE_TICK].revents)
+		on_tick(w);
+	if (fds[SOURCE_STDIN].revents && run_screen_input(w->screen))
+		stop_vmm(w, false);
+	if (fds[SOURCE_STOP_TIME].revents && !w->ended) {
+		log_error("run: the VMM did not stop within %d s and is killed", STOP_GRACE_S);
+		stop_vmm(w, true);
+	}
+	if (fds[SOURCE_VMM].revents)
+		on_vmm_end(w);
+}
+
+static void tell_violation(void *opaque, const char *line)
+{
+	log_error("run: figures disagree: %s", line);
+}
+
+static void explain_no_guest(struct watch *w)
+{
+	const char *why = "the guest ended without its report";
+
+	if (w->o->machine.kernel)
+		why = "not the built-in guest";
+	else if (w->stopping)
+		why = "stopped before the guest reported";
+	else if (WIFSIGNALED(w->wait_status))
+		why = "the VMM was killed";
+	snprintf(w->total->guest_reason, sizeof(w->total->guest_reason), "%s", why);
+}
+
+/* The VMM's end as an exit status of ours. */
+static int vmm_status(struct watch *w)
+{
+	if (WIFSIGNALED(w->wait_status)) {
+		log_error("run: the VMM was killed by signal %d (%s)", WTERMSIG(w->wait_status),
+			  strsignal(WTERMSIG(w->wait_status)));
+		return CMD_FAILED;
+	}
+	return w->failed ? CMD_FAILED : WEXITSTATUS(w->wait_status);
+}
+
+static int finish(struct watch *w)
+{
+	bool json_only = w->o->json && !strcmp(w->o->json, "-");
+	int status = vmm_status(w);
+	struct error err;
+
+	run_screen_free(w->screen);
+	if (!w->tracer || w->failed)
+		return status ? status : CMD_FAILED;
+	if (tracer_snapshot(w->tracer, w->total, &err) < 0) {
+		log_error("run: %s", err.msg);
+		return CMD_FAILED;
+	}
+	if (!w->guest_result[0] || !report_set_guest(w->total, w->guest_result))
+		explain_no_guest(w);
+	if (!json_only)
+		view_summary(w->total, 0, stdout);
+	if (w->o->json && view_json_file(w->total, w->o->json, &err) < 0) {
+		log_error("run: --json: %s", err.msg);
+		status = status ? status : CMD_FAILED;
+	}
+	if (w->o->trace && report_check(w->total, tell_violation, NULL) && !status)
+		status = CMD_FIGURES;
+	if (cmd_close_stdout() && !status)
+		status = CMD_FAILED;
+	return status;
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void watch_release(struct watch *w)
+{
+	tracer_free(w->tracer);
+	report_free(w->total);
+	report_free(w->before);
+	report_free(w->interval);
+	close(w->pidfd);
+	close(w->signal_fd);
+	close(w->tick_fd);
+	close(w->stop_fd);
+}
+
+int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes)
+{
+	struct watch w = {
+		.o = o,
+		.vmm = vmm,
+		.pipes = pipes,
+		.err = { .eof = pipes.err < 0 },
+		.pidfd = (int)syscall(SYS_pidfd_open, vmm, 0),
+		.signal_fd = watch_signals(),
+		.tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.stop_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		.total = report_new(),
+		.before = report_new(),
+		.interval = report_new(),
+	};
+	int status;
+
+	if (w.pidfd < 0 || w.signal_fd < 0 || w.tick_fd < 0 || w.stop_fd < 0 || !w.total ||
+	    !w.before || !w.interval) {
+		log_error("run: cannot watch the VMM: %s", strerror(errno));
+		kill(vmm, SIGKILL);
+		waitpid(vmm, NULL, 0);
+		return CMD_FAILED;
+	}
+	while (!w.ended || !w.talk.eof || !w.err.eof)
+		watch_once(&w);
+	status = finish(&w);
+	watch_release(&w);
+	return status;
+}

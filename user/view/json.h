@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The JSON document before it is printed, for tests. */
+#ifndef HANDOFF_VIEW_JSON_H
+#define HANDOFF_VIEW_JSON_H
+
+#include <jansson.h>
+
+struct report;
+
+/* New reference, or NULL when memory is exhausted. */
+json_t *view_json_document(const struct report *r);
+
+#endif

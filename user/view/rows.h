@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rows of the tables, as text: the summary prints them, the live screen draws them, so that
+ * both say the same. Pure functions; each writes at most `size` bytes with the NUL and never a
+ * newline. Main thread.
+ */
+#ifndef HANDOFF_VIEW_ROWS_H
+#define HANDOFF_VIEW_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <abi/model.h>
+
+struct report;
+struct report_loop;
+struct report_queue;
+struct report_stage;
+struct hist;
+
+#define VIEW_ROW 512 /* bytes of a row: UTF-8 blocks take three each */
+
+/* The spark: buckets of a power of two from 128 ns to 17 ms, one column each. */
+#define VIEW_SPARK_FIRST_LOG2 7
+#define VIEW_SPARK_COLUMNS    18
+
+void view_row_stage_header(char *buf, size_t size);
+void view_row_stage(const struct report_stage *stage, enum stage s, bool utf8, char *buf,
+		    size_t size);
+void view_row_queue_header(char *buf, size_t size);
+void view_row_queue(const struct report_queue *q, char *buf, size_t size);
+void view_row_loop_header(char *buf, size_t size);
+void view_row_loop(const struct report_loop *l, char *buf, size_t size);
+
+void view_spark(const struct hist *h, bool utf8, char *buf, size_t size);
+/* Bytes of `text` that fill at most `columns` columns, without trailing blanks. */
+size_t view_cut(const char *text, unsigned int columns);
+/* "1234567" as "1.23M": at most 6 characters. Returns buf. */
+char *view_count(char buf[16], uint64_t n);
+/* part of whole as "12.3%"; "-" when whole is 0. Returns buf. */
+char *view_percent(char buf[16], uint64_t part, uint64_t whole);
+/* Does the terminal's character set have the blocks? */
+bool view_utf8(void);
+
+#endif

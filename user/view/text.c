@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A report as text: the summary at the end of a run, and interval lines for pipes. Main thread. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <handoff/clock.h>
+#include <handoff/compiler.h>
+#include <handoff/hist.h>
+#include <handoff/report.h>
+#include <handoff/view.h>
+
+#include "rows.h"
+
+static void put_row(FILE *to, const char *row, unsigned int width)
+{
+	fprintf(to, "%.*s\n", (int)view_cut(row, width), row);
+}
+
+static unsigned int terminal_width(FILE *to)
+{
+	struct winsize ws;
+
+	return !ioctl(fileno(to), TIOCGWINSZ, &ws) && ws.ws_col >= 40 ? ws.ws_col : VIEW_ROW;
+}
+
+static void put_stages(const struct report *r, unsigned int width, FILE *to)
+{
+	bool utf8 = view_utf8();
+	char row[VIEW_ROW];
+
+	view_row_stage_header(row, sizeof(row));
+	put_row(to, row, width);
+	for (enum stage s = 0; s < STAGES; s++) {
+		view_row_stage(&r->stage[s], s, utf8, row, sizeof(row));
+		put_row(to, row, width);
+	}
+}
+
+static void put_queues(const struct report *r, unsigned int width, FILE *to)
+{
+	char row[VIEW_ROW];
+
+	fputc('\n', to);
+	view_row_queue_header(row, sizeof(row));
+	put_row(to, row, width);
+	for (uint32_t i = 0; i < r->n_queues; i++) {
+		view_row_queue(&r->queue[i], row, sizeof(row));
+		put_row(to, row, width);
+	}
+}
+
+static void put_loops(const struct report *r, unsigned int width, FILE *to)
+{
+	char row[VIEW_ROW];
+
+	fputc('\n', to);
+	view_row_loop_header(row, sizeof(row));
+	put_row(to, row, width);
+	for (uint32_t i = 0; i < r->n_loops; i++) {
+		view_row_loop(&r->loop[i], row, sizeof(row));
+		put_row(to, row, width);
+	}
+}
+
+/* What the numbers say, in a sentence: the answer to the question the tool asks. */
+static void put_verdict(const struct report *r, FILE *to)
+{
+	uint64_t arrivals = 0, polled = 0, kicks = 0, wasted = 0, requests = 0;
+	char a[16], b[16];
+
+	for (uint32_t i = 0; i < r->n_queues; i++) {
+		arrivals += r->queue[i].arrivals;
+		polled += r->queue[i].outcome[OUTCOME_POLLED];
+		kicks += r->queue[i].kicks;
+		wasted += r->queue[i].wasted_kicks;
+		requests += r->queue[i].requests;
+	}
+	if (!arrivals)
+		return;
+	fprintf(to, "\nPolling caught %s of %s arrivals", view_percent(a, polled, arrivals),
+		view_count(b, arrivals));
+	fprintf(to, "; the guest sent %s kicks", view_count(a, kicks));
+	fprintf(to, " for %s requests", view_count(a, requests));
+	fprintf(to, ", %s of them for nothing.\n", view_percent(a, wasted, kicks));
+}
+
+static const char *guest_get(const struct report *r, const char *key)
+{
+	for (uint32_t i = 0; i < r->n_guest; i++)
+		if (!strcmp(r->guest[i].key, key))
+			return r->guest[i].value;
+	return NULL;
+}
+
+static void put_guest(const struct report *r, unsigned int width, FILE *to)
+{
+	static const char *const keys[] = { "rw",	  "iodepth",	    "requests",
+					    "errors",	  "verify_errors",  "kicks",
+					    "irqs",	  "iops",	    "lat_p50_ns",
+					    "lat_p99_ns", "lat_p50_cycles", "lat_p99_cycles" };
+	char row[VIEW_ROW] = "guest:";
+	size_t fill = strlen(row);
+
+	if (!r->n_guest) {
+		if (r->guest_reason[0])
+			fprintf(to, "guest: no report: %s\n", r->guest_reason);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *value = guest_get(r, keys[i]);
+
+		if (value && fill < sizeof(row))
+			fill += (size_t)snprintf(row + fill, sizeof(row) - fill, " %s=%s", keys[i],
+						 value);
+	}
+	put_row(to, row, width);
+}
+
+static void put_handovers(const struct report *r, FILE *to)
+{
+	uint64_t sum = 0, max = 0;
+	char a[16], b[16];
+
+	if (!r->n_handovers)
+		return;
+	for (uint32_t i = 0; i < r->n_handovers; i++) {
+		sum += r->handover[i].duration_ns;
+		max = MAX(max, r->handover[i].duration_ns);
+	}
+	fprintf(to, "handovers: %llu, the last %u took %s on average, %s at most\n",
+		(unsigned long long)r->handovers_total, r->n_handovers,
+		clock_format_ns(a, (int64_t)(sum / r->n_handovers)),
+		clock_format_ns(b, (int64_t)max));
+}
+
+static void put_losses(const struct report *r, FILE *to)
+{
+	if (!r->loss[LOSS_RECORDS] && !r->loss[LOSS_LOOKUPS] && !r->loss[LOSS_MAPS] &&
+	    !r->loss[LOSS_CLOCK]) {
+		fprintf(to, "losses: none\n");
+		return;
+	}
+	fprintf(to,
+		"losses: records %llu, lookups %llu, maps %llu, clock steps %llu: figures above miss as many\n",
+		(unsigned long long)r->loss[LOSS_RECORDS],
+		(unsigned long long)r->loss[LOSS_LOOKUPS], (unsigned long long)r->loss[LOSS_MAPS],
+		(unsigned long long)r->loss[LOSS_CLOCK]);
+}
+
+void view_summary(const struct report *r, unsigned int width, FILE *to)
+{
+	if (!width)
+		width = terminal_width(to);
+	fprintf(to, "\nhandoff: %.1f s on Linux %s, %s, %s%s\n\n", (double)r->duration_ns / 1e9,
+		r->kernel, r->kvm, r->cpu,
+		r->hypervisor ? " (itself a guest: wake-ups cost more than on bare metal)" : "");
+	put_stages(r, width, to);
+	put_queues(r, width, to);
+	put_loops(r, width, to);
+	put_verdict(r, to);
+	put_guest(r, width, to);
+	put_handovers(r, to);
+	put_losses(r, to);
+}
+
+static void put_interval_stage(const struct report *interval, enum stage s, FILE *to)
+{
+	const struct report_stage *stage = &interval->stage[s];
+	char a[16], b[16];
+
+	if (stage->evidence == EVIDENCE_ABSENT || !stage->hist.count)
+		return;
+	fprintf(to, "  %s %s/%s", stage_name(s),
+		clock_format_ns(a, (int64_t)hist_quantile_ns(&stage->hist, 500)),
+		clock_format_ns(b, (int64_t)hist_quantile_ns(&stage->hist, 990)));
+}
+
+/* "3.0s disk0.0>io0 arrivals 12345 polled 98.1% ... kicks 12 | signal p50/p99 ..." then one line a
+ * loop. */
+void view_interval_line(const struct report *interval, const struct report *total, FILE *to)
+{
+	char a[16], b[16], c[16], d[16];
+	double seconds = (double)interval->duration_ns / 1e9;
+
+	for (uint32_t i = 0; i < interval->n_queues; i++) {
+		const struct report_queue *q = &interval->queue[i];
+
+		fprintf(to, "%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s  busy %s",
+			(double)total->duration_ns / 1e9, q->device, q->queue, q->loop,
+			view_count(a, seconds > 0 ? (uint64_t)((double)q->requests / seconds) : 0),
+			view_percent(b, q->outcome[OUTCOME_POLLED], q->arrivals),
+			view_percent(c, q->outcome[OUTCOME_NOTIFIED], q->arrivals),
+			view_percent(d, q->outcome[OUTCOME_BUSY], q->arrivals));
+		if (q->outcome[OUTCOME_USERSPACE])
+			fprintf(to, "  userspace %s",
+				view_percent(a, q->outcome[OUTCOME_USERSPACE], q->arrivals));
+		if (q->outcome[OUTCOME_LOST])
+			fprintf(to, "  LOST %s", view_count(a, q->outcome[OUTCOME_LOST]));
+		fprintf(to, "  kicks %s\n", view_count(a, q->kicks));
+	}
+	fprintf(to, "         p50/p99:");
+	for (enum stage s = 0; s < STAGES; s++)
+		put_interval_stage(interval, s, to);
+	fputc('\n', to);
+}
