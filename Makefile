@@ -76,8 +76,9 @@ GUEST := $(if $(wildcard user/guest/*.c),$(OUT)/guest/load.elf)
 BPF   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 # Objects with a skeleton of their own; the others are linked into one, handoff.bpf.o.
 BPF_ALONE   := $(filter discover,$(BPF))
-BPF_LINKED  := $(filter-out $(BPF_ALONE),$(BPF))
-SKELETONS   := $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE) $(if $(BPF_LINKED),handoff))
+# maps first: the linker of libbpf 1.1 forgets the offsets of maps that it met as extern before.
+BPF_LINKED  := $(filter maps,$(BPF)) $(filter-out maps $(BPF_ALONE),$(BPF))
+SKELETONS   := $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE) $(if $(strip $(BPF_LINKED)),handoff))
 PROGRAM     := $(if $(wildcard user/cmd/main.c),$(OUT)/handoff)
 
 TEST_LEVELS := unit flow kvm bpf seed vm
@@ -88,7 +89,7 @@ level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
-all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) ## build all but the tests (default)
+all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) ## build all but tests (default)
 
 # --- stamps: a file that changes only when its text does -----------------------------------------
 # $(call stamp,file,text): everything that depends on the file is rebuilt when the text changes.
@@ -169,10 +170,11 @@ $(OUT)/bpf/%.bpf.o: bpf/%.bpf.c $(OUT)/.bpf-flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/bpf/linked/handoff.o: $(patsubst %,$(OUT)/bpf/%.bpf.o,$(BPF_LINKED))
+$(eval $(call stamp,$(OUT)/.bpf-linked,$(BPF_LINKED)))
+$(OUT)/bpf/linked/handoff.o: $(patsubst %,$(OUT)/bpf/%.bpf.o,$(BPF_LINKED)) $(OUT)/.bpf-linked
 	$(call say,BPFLINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen object $@ $^
+	$(Q)$(BPFTOOL) gen object $@ $(filter %.o,$^)
 
 $(OUT)/bpf/handoff.skel.h: $(OUT)/bpf/linked/handoff.o
 $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE)): %.skel.h: %.bpf.o
@@ -283,7 +285,7 @@ deps: ## install the packages needed to build, run and test
 	@scripts/deps test
 
 share := $(DESTDIR)$(PREFIX)/share
-install: all $(OUT)/handoff.1 $(OUT)/handoff.bash ## install to DESTDIR/PREFIX, man page and completion too
+install: all $(OUT)/handoff.1 $(OUT)/handoff.bash ## install to DESTDIR/PREFIX
 	install -D -m 755 $(OUT)/handoff $(DESTDIR)$(PREFIX)/bin/handoff
 	install -D -m 644 $(GUEST) $(share)/handoff/load.elf
 	install -D -m 644 Kbuild.note $(share)/handoff/Kbuild.note
@@ -305,7 +307,8 @@ clean: ## remove the build folder
 	rm -rf $(OUT)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' Makefile | awk -F: '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' Makefile | \
+		awk -F: '{printf "%-14s%s\n", $$1, $$2}'
 	@echo '  test-LEVEL  one level of tests: $(TEST_LEVELS)'
 	@echo '  test-FOLDER unit tests of one folder of user/, building only what they need'
 	@echo 'V=1 shows commands, WERROR=0 lets warnings pass, O=DIR sets the output folder;'

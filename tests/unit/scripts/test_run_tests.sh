@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# scripts/run-tests: nothing that went wrong may be counted as passed.
+. "$(dirname "$0")/../../lib/tap.sh"
+runner=$PWD/scripts/run-tests
+
+# A test program that prints its standard input and exits with $2.
+program() {
+	{
+		echo '#!/bin/bash'
+		echo "cat <<'END'"
+		cat
+		echo END
+		echo "exit $2"
+	} >"$tmp/$1"
+	chmod +x "$tmp/$1"
+}
+
+run() {
+	(cd "$tmp" && "$runner" -t "${limit:-60}" -l logs "$@" >out 2>&1)
+	status=$?
+	last=$(tail -n 1 "$tmp/out")
+	out=$(cat "$tmp/out")
+}
+
+program good 0 <<'E'
+1..2
+ok 1 - a
+ok 2 - b
+E
+program bad 1 <<'E'
+1..2
+ok 1 - a
+not ok 2 - b
+E
+program skipping 0 <<'E'
+1..2
+ok 1 - a
+# no /dev/kvm here
+not ok 2 # SKIP b
+E
+program short 0 <<'E'
+1..3
+ok 1 - a
+E
+program silent 0 </dev/null
+program lying 3 <<'E'
+1..1
+ok 1 - a
+E
+program all 0 <<'E'
+1..0 # SKIP no gdb
+E
+printf '#!/bin/bash\necho 1..1\necho ok 1\nkill -9 $$\n' >"$tmp/killed"
+printf '#!/bin/bash\necho 1..1\necho ok 1\nexec sleep 600\n' >"$tmp/hanging"
+chmod +x "$tmp/killed" "$tmp/hanging"
+
+run good
+check "a good program passes" equal "$status $last" "0 2 passed, 0 failed, 0 skipped"
+
+run good bad
+check "cases are counted, not programs" equal "$status $last" "1 3 passed, 1 failed, 0 skipped"
+check "the log of a failed program is shown" contains "$out" "not ok 2 - b"
+
+run skipping
+check "cmocka's skip is a skip" equal "$status $last" "0 1 passed, 0 failed, 1 skipped"
+check "a skip's reason is shown" contains "$out" "skipped: b: no /dev/kvm here"
+
+run good all
+check "a program that cannot run is a skip" equal "$status $last" \
+	"0 2 passed, 0 failed, 1 skipped"
+
+run short
+check "missing tests fail" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
+
+run silent
+check "a program without a plan fails" equal "$status $last" "1 0 passed, 1 failed, 0 skipped"
+
+run lying
+check "a failing exit status fails" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
+
+run killed
+check "a killed program fails" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
+
+limit=1 run hanging
+check "a hanging program fails" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
+check "and is said to have timed out" contains "$out" "timed out after 1 s"
+
+run all
+check "a run without any test executed fails" equal "$status $last" \
+	"1 0 passed, 0 failed, 1 skipped"
+
+run ./missing
+check "a program that is not there fails" equal "$status $last" "1 0 passed, 1 failed, 0 skipped"
+done_testing
