@@ -85,8 +85,8 @@ struct pci_device {
 		bool is_64, mapped;
 	} bar[PCI_BARS];
 	unsigned int next_cap; /* free space for capabilities */
-	uint64_t hooked[PCI_CONFIG_SIZE /
-			64]; /* bytes whose accesses go to cap_read and cap_write, a bit each */
+	/* A bit for each byte whose accesses go to cap_read and cap_write. */
+	uint64_t hooked[PCI_CONFIG_SIZE / 64];
 	struct msix *msix;
 };
 
