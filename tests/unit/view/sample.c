@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* See sample.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <handoff/report.h>
+
+#include "sample.h"
+
+static void fill_stages(struct report *r)
+{
+	for (enum stage s = 0; s < STAGES; s++) {
+		struct report_stage *stage = &r->stage[s];
+
+		if (s == STAGE_EXIT || s == STAGE_ENTER) {
+			stage->evidence = EVIDENCE_ABSENT;
+			snprintf(stage->reason, sizeof(stage->reason), "never fired here");
+			continue;
+		}
+		stage->evidence = s == STAGE_SIGNAL ? EVIDENCE_INFERRED : EVIDENCE_EXACT;
+		for (unsigned int i = 0; i < 100; i++)
+			hist_add(&stage->hist, 1000 * (i + 1));
+	}
+}
+
+static void fill_queue(struct report *r)
+{
+	struct report_queue *q = &r->queue[r->n_queues++];
+
+	snprintf(q->device, sizeof(q->device), "disk0");
+	snprintf(q->loop, sizeof(q->loop), "io0");
+	q->ioeventfd = true;
+	q->arrivals = 1000;
+	q->outcome[OUTCOME_POLLED] = 900;
+	q->outcome[OUTCOME_NOTIFIED] = 80;
+	q->outcome[OUTCOME_BUSY] = 20;
+	q->outcome_evidence = q->kicks_evidence = EVIDENCE_EXACT;
+	q->kicks = q->kicks_vmm = 100;
+	q->wasted_kicks = 20;
+	q->requests = q->completions = 1000;
+	memcpy(q->stage, r->stage, sizeof(q->stage));
+}
+
+static void fill_loop(struct report *r, const char *id, enum stats_loop_kind kind)
+{
+	struct report_loop *l = &r->loop[r->n_loops++];
+
+	snprintf(l->id, sizeof(l->id), "%s", id);
+	snprintf(l->comm, sizeof(l->comm), "%s", id);
+	l->kind = kind;
+	l->tid = 100 + r->n_loops;
+	l->cpu = 1;
+	l->polls = 50;
+	l->hits = 40;
+	l->account_evidence = l->runq_evidence = EVIDENCE_EXACT;
+	l->wall_ns = 1000000;
+	l->handling_ns = 400000;
+	l->polling_hit_ns = 300000;
+	l->polling_waste_ns = 100000;
+	l->blocked_ns = 150000;
+	l->runq_ns = 50000;
+	memcpy(l->stage, r->stage, sizeof(l->stage));
+}
+
+struct report *sample_report(void)
+{
+	struct report *r = report_new();
+
+	if (!r)
+		abort();
+	snprintf(r->kernel, sizeof(r->kernel), "6.1.0");
+	snprintf(r->kvm, sizeof(r->kvm), "KVM");
+	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
+	r->pid = 42;
+	r->duration_ns = 2000000000;
+	fill_stages(r);
+	fill_queue(r);
+	fill_loop(r, "main", STATS_LOOP_MAIN);
+	fill_loop(r, "io0", STATS_LOOP_IOTHREAD);
+	r->vcpu[r->n_vcpus++] = (struct report_vcpu){ .tid = 200,
+						      .mmio_writes = 100,
+						      .exits_reason = "never fired" };
+	r->handover[r->n_handovers++] =
+		(struct report_handover){ "disk0", "main", "io0", 5000, 1000 };
+	r->handovers_total = 1;
+	return r;
+}

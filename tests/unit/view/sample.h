@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A report with one of everything, for the tests of its renderings. */
+#ifndef TESTS_VIEW_SAMPLE_H
+#define TESTS_VIEW_SAMPLE_H
+
+struct report;
+
+/* Two loops, one queue, one vCPU, one hand-over; stage exit absent, signal inferred, the others
+ * exact with 100 samples. */
+struct report *sample_report(void);
+
+#endif

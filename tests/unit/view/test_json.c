@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The report as JSON: design.md's keys, and nothing absent printed as 0. */
+#include <lib/tap.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <handoff/report.h>
+#include <handoff/view.h>
+
+#include "json.h"
+#include "sample.h"
+
+static json_t *sample_document(void)
+{
+	struct report *r = sample_report();
+	json_t *root = view_json_document(r);
+
+	report_free(r);
+	assert_non_null(root);
+	return root;
+}
+
+/* Every top-level key of the schema is there. */
+static void test_json__has_all_keys(void **state)
+{
+	static const char *const keys[] = { "schema",	"handoff",   "host",   "vmm",
+					    "interval", "stages",    "queues", "loops",
+					    "vcpus",	"handovers", "losses", "guest" };
+	json_t *root = sample_document();
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_non_null(json_object_get(root, keys[i]));
+	assert_string_equal(json_string_value(json_object_get(root, "schema")), "handoff.report/1");
+	json_decref(root);
+}
+
+/* Ten stage rows, always, in design.md's order. */
+static void test_json__has_ten_stages_in_order(void **state)
+{
+	json_t *root = sample_document(), *stages = json_object_get(root, "stages");
+
+	assert_int_equal(json_array_size(stages), 10);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(stages, 0), "name")),
+			    "exit");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(stages, 9), "name")),
+			    "enter");
+	json_decref(root);
+}
+
+/* A stage without evidence has a reason and no figure. */
+static void test_json__absent_stage_has_reason_and_no_figures(void **state)
+{
+	json_t *root = sample_document(),
+	       *exit_stage = json_array_get(json_object_get(root, "stages"), 0);
+
+	assert_string_equal(json_string_value(json_object_get(exit_stage, "evidence")), "absent");
+	assert_string_equal(json_string_value(json_object_get(exit_stage, "reason")),
+			    "never fired here");
+	assert_null(json_object_get(exit_stage, "count"));
+	assert_null(json_object_get(exit_stage, "p50_ns"));
+	assert_null(json_object_get(exit_stage, "hist"));
+	json_decref(root);
+}
+
+/* The histogram's counts add up to the stage's count. */
+static void test_json__histogram_adds_up(void **state)
+{
+	json_t *root = sample_document(),
+	       *wake = json_array_get(json_object_get(root, "stages"), STAGE_WAKE);
+	json_t *hist = json_object_get(wake, "hist"), *row;
+	json_int_t sum = 0;
+	size_t i;
+
+	json_array_foreach(hist, i, row) sum += json_integer_value(json_array_get(row, 1));
+	assert_int_equal(sum, 100);
+	assert_int_equal(json_integer_value(json_object_get(wake, "count")), 100);
+	json_decref(root);
+}
+
+/* A loop's account is shares that add up to 1. */
+static void test_json__account_adds_up_to_one(void **state)
+{
+	static const char *const keys[] = { "handling", "polling_hit", "polling_waste", "blocked",
+					    "runq" };
+	json_t *root = sample_document();
+	json_t *account =
+		json_object_get(json_array_get(json_object_get(root, "loops"), 0), "account");
+	double sum = 0;
+
+	for (size_t i = 0; i < 5; i++)
+		sum += json_real_value(json_object_get(account, keys[i]));
+	assert_true(sum > 0.999999 && sum < 1.000001);
+	json_decref(root);
+}
+
+/* A vCPU whose exits cannot be seen has no exit count, but a reason. */
+static void test_json__absent_exits_are_left_out(void **state)
+{
+	json_t *root = sample_document(), *vcpu = json_array_get(json_object_get(root, "vcpus"), 0);
+
+	assert_null(json_object_get(vcpu, "exits"));
+	assert_null(json_object_get(vcpu, "exits_by_reason"));
+	assert_non_null(json_object_get(vcpu, "exits_reason"));
+	json_decref(root);
+}
+
+/* Guest values that are whole numbers become numbers, others text; without a report the reason is
+ * said. */
+static void test_json__guest_values_have_types(void **state)
+{
+	struct report *r = sample_report();
+	json_t *root, *guest;
+
+	assert_true(report_set_guest(r, "handoff-guest: result rw=randread requests=12"));
+	root = view_json_document(r);
+	guest = json_object_get(root, "guest");
+	assert_string_equal(json_string_value(json_object_get(guest, "rw")), "randread");
+	assert_int_equal(json_integer_value(json_object_get(guest, "requests")), 12);
+	json_decref(root);
+	report_free(r);
+}
+
+/* Bytes that are no UTF-8 do not spoil the document. */
+static void test_json__survives_bad_utf8(void **state)
+{
+	struct report *r = sample_report();
+	json_t *root;
+
+	strcpy(r->comm, "\xff\xfe");
+	root = view_json_document(r);
+	assert_non_null(json_object_get(json_object_get(root, "vmm"), "comm"));
+	json_decref(root);
+	report_free(r);
+}
+
+/* Writing to a full device is an error that names it. */
+static void test_json__full_device_is_an_error(void **state)
+{
+	struct report *r = sample_report();
+	struct error err = { "" };
+
+	assert_int_equal(view_json_file(r, "/dev/full", &err), -ENOSPC);
+	assert_non_null(strstr(err.msg, "No space"));
+	report_free(r);
+}
+
+/* A report in a folder that is not there fails and leaves nothing. */
+static void test_json__missing_folder_is_an_error(void **state)
+{
+	struct report *r = sample_report();
+	struct error err = { "" };
+
+	assert_int_equal(view_json_file(r, "/nonexistent/x.json", &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "/nonexistent/x.json"));
+	report_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_json__has_all_keys),
+		cmocka_unit_test(test_json__has_ten_stages_in_order),
+		cmocka_unit_test(test_json__absent_stage_has_reason_and_no_figures),
+		cmocka_unit_test(test_json__histogram_adds_up),
+		cmocka_unit_test(test_json__account_adds_up_to_one),
+		cmocka_unit_test(test_json__absent_exits_are_left_out),
+		cmocka_unit_test(test_json__guest_values_have_types),
+		cmocka_unit_test(test_json__survives_bad_utf8),
+		cmocka_unit_test(test_json__full_device_is_an_error),
+		cmocka_unit_test(test_json__missing_folder_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
