@@ -236,7 +236,8 @@ seed: all $$(call test_bins,seed) ## show the three founding stack traces, caugh
 	@$(run_tests) -v $(call level_tests,seed)
 
 bench: all ## run the benchmarks of tests/bench
-	@for b in $(wildcard tests/bench/*.sh); do HANDOFF='$(abspath $(OUT))/handoff' $$b || exit 1; done
+	@for b in $(wildcard tests/bench/*.sh); do \
+		HANDOFF='$(abspath $(OUT))/handoff' $$b || exit 1; done
 
 # --- checks --------------------------------------------------------------------------------------
 SOURCES := $(wildcard include/*/*.h user/*/*.[ch] bpf/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])

@@ -40,7 +40,7 @@ static const char prologue[] =
 	"\tkey=${item%%=*} list=$list$key= item=${item#*=}\n"
 	"}\n"
 	"_handoff() {\n"
-	"\tlocal line=${COMP_LINE:0:COMP_POINT} words word prev list= item key\n"
+	"\tlocal line=${COMP_LINE:0:COMP_POINT} words word prev list='' item key\n"
 	"\tread -ra words <<<\"$line\"\n"
 	"\t[[ $line == *[[:space:]] ]] && words+=('')\n"
 	"\tword=${words[-1]} prev=${words[-2]-} item=$word COMPREPLY=()\n"

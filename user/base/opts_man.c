@@ -137,7 +137,7 @@ void opts_print_man(const struct opts_command *const *cmds, const char *version,
 		fputs(cmd == cmds ? "" : ".br\n", to);
 		fputs(".B " OPTS_PROGRAM " ", to);
 		troff_string(to, (*cmd)->name);
-		fputs("\n.RI [ options ]\n", to);
+		fputs((*cmd)->options[0].name ? "\n.RI [ options ]\n" : "\n", to);
 	}
 	fputs(".SH COMMANDS\n", to);
 	for (cmd = cmds; *cmd; cmd++)
