@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private to user/kvm: a vCPU as its thread, its run loop and its register code see it. */
+#ifndef KVM_VCPU_H
+#define KVM_VCPU_H
+
+#include <pthread.h>
+#include <handoff/kvm.h>
+
+struct kvm_run;
+
+enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED /* by itself: never runs again */ };
+enum vcpu_want { VCPU_WANT_PAUSE, VCPU_WANT_RUN, VCPU_WANT_END };
+
+struct kvm_vcpu {
+	struct kvm_vm *vm;
+	unsigned int id;
+	int fd;
+	struct kvm_run *
+		run; /* shared with KVM; the thread's while it is outside KVM_RUN, but for immediate_exit */
+	void (*stopped)(void *opaque, enum kvm_stop_reason reason);
+	void *opaque;
+
+	pthread_t thread;
+	pid_t tid;	      /* set before kvm_vcpu_new returns */
+	pthread_mutex_t lock; /* want, state, and writes to run->immediate_exit */
+	pthread_cond_t changed;
+	enum vcpu_want want;
+	enum vcpu_state state;
+};
+
+/* cpuid.c: what the guest sees of the CPU. Before the first run. */
+int kvm_vcpu_set_cpuid(struct kvm_vcpu *vcpu, struct error *err) MUST_CHECK;
+
+/* regs.c: prints why a vCPU cannot go on, with its registers. vCPU thread. */
+void kvm_vcpu_dump(struct kvm_vcpu *vcpu, const char *why);
+
+/* exits.c: exits that are no memory access. vCPU thread, BQL not held. */
+void kvm_handle_io(struct kvm_vcpu *vcpu);
+enum kvm_stop_reason kvm_handle_end(struct kvm_vcpu *vcpu);
+enum kvm_stop_reason kvm_handle_run_error(struct kvm_vcpu *vcpu, int errnum);
+
+#endif
