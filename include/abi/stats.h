@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The stats page: what our VMM tells a tracer without being asked. A sealed memfd named STATS_MEMFD_NAME, found by a tracer under
- * /proc/PID/fd and mapped read-only. Every row has one writer (the loop that owns it) and a sequence count: odd while the
- * row is being changed; a reader copies, and copies again if the count was odd or has changed.
+ * The stats page: what our VMM tells a tracer without being asked. A sealed memfd named
+ * STATS_MEMFD_NAME, found by a tracer under /proc/PID/fd and mapped read-only. Every row has one
+ * writer (the loop that owns it) and a sequence count: odd while the row is being changed; a reader
+ * copies, and copies again if the count was odd or has changed.
  *
- * Counters are always kept. Clocks and histograms are kept only while a tracer has armed them: arming is the reference count of
- * the USDT semaphore handoff:stats_armed, which the kernel lowers by itself when the tracer dies.
- * Explicit widths, append only, zeroed padding.
+ * Counters are always kept. Clocks and histograms are kept only while a tracer has armed them:
+ * arming is the reference count of the USDT semaphore handoff:stats_armed, which the kernel lowers
+ * by itself when the tracer dies. Explicit widths, append only, zeroed padding.
  */
 #ifndef HANDOFF_ABI_STATS_H
 #define HANDOFF_ABI_STATS_H
@@ -56,7 +57,8 @@ struct stats_loop {
 	__u64 poll_begins;	/* poll mode entered: notifications turned off */
 	__u64 poll_ends;
 
-	/* account, ns; while armed. Adds up to now - account_start_ns, the running phase included */
+	/* account, ns; while armed. Adds up to now - account_start_ns, the running phase included
+	 */
 	__u64 account_start_ns; /* when the loop first noticed that it is armed; 0 = not yet */
 	__u64 phase_since_ns;	/* start of the running phase; 0 = not armed */
 	__u64 handling_ns, polling_hit_ns, polling_waste_ns, blocked_ns;
@@ -78,12 +80,14 @@ struct stats_queue {
 	__u64 msi_addr; /* 0 = no vector */
 
 	/* counters, always. Each counter has one writing loop at a time */
-	__u64 arrivals;		 /* work seen in a queue that had been emptied */
-	__u64 arrivals_polled;	 /* ... by the spin, or by the look after poll mode ended */
-	__u64 arrivals_notified; /* ... by the fd handler */
-	__u64 arrivals_recheck; /* ... by the look after notifications were turned on again in the handler: the loop was busy */
+	__u64 arrivals;		  /* work seen in a queue that had been emptied */
+	__u64 arrivals_polled;	  /* ... by the spin, or by the look after poll mode ended */
+	__u64 arrivals_notified;  /* ... by the fd handler */
+	__u64 arrivals_recheck;	  /* ... by the look after notifications were turned on again in the
+				     handler: the loop was busy */
 	__u64 arrivals_userspace; /* ... by a kick that left to user space */
-	__u64 signals; /* ioeventfd counts consumed: the kicks KVM signalled, our own self-kicks not counted */
+	__u64 signals; /* ioeventfd counts consumed: the kicks KVM signalled, our own self-kicks not
+			  counted */
 	__u64 self_kicks;      /* notifier set by ourselves at attach */
 	__u64 userspace_kicks; /* notify writes that left to user space */
 	__u64 spurious;	       /* handler entered, nothing there */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IOThread: a thread that runs an AioContext. Created, changed and destroyed from the main context. Thread name "iothread:<id>". */
+/*
+ * IOThread: a thread that runs an AioContext. Created, changed and destroyed from the main context.
+ * Thread name "iothread:<id>".
+ */
 #ifndef HANDOFF_IOTHREAD_H
 #define HANDOFF_IOTHREAD_H
 
@@ -21,7 +24,8 @@ struct iothread_config {
 
 /* Returns when the thread runs its loop. NULL with err. */
 struct IOThread *iothread_new(const struct iothread_config *config, struct error *err) MUST_CHECK;
-/* Stops the loop by a bottom half, joins, frees. Nothing may be attached to its context any more. */
+/* Stops the loop by a bottom half, joins, frees. Nothing may be attached to its context any more.
+ */
 void iothread_free(struct IOThread *iothread);
 
 struct AioContext *iothread_get_aio_context(struct IOThread *iothread);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * KVM, x86-64: the VM, its memory slots and ioeventfds (a MemoryListener), MSI routes by irqfd (an irq_sink), vCPU threads. Only
- * machine/ includes this. Main context, except where said.
+ * KVM, x86-64: the VM, its memory slots and ioeventfds (a MemoryListener), MSI routes by irqfd (an
+ * irq_sink), vCPU threads. Only machine/ includes this. Main context, except where said.
  */
 #ifndef HANDOFF_KVM_H
 #define HANDOFF_KVM_H
@@ -18,18 +18,21 @@ struct kvm_vm;
 struct kvm_vcpu;
 
 struct kvm_vm_config {
-	const char *device; /* "/dev/kvm" */
-	struct AddressSpace *
-		memory; /* RAM sections become slots, ioeventfds are registered: a listener is attached */
-	struct AddressSpace *io; /* port I/O; its ioeventfds too */
+	const char *device;	     /* "/dev/kvm" */
+	struct AddressSpace *memory; /* RAM sections become slots, ioeventfds are registered: a
+					listener is attached */
+	struct AddressSpace *io;     /* port I/O; its ioeventfds too */
 	/*
-	 * Refuse ioeventfds (as if KVM had said -ENOSPC) after this many: rehearses the fallback to user space. -1 = no limit. A test uses
-	 * it; a real refusal comes the same way.
+	 * Refuse ioeventfds (as if KVM had said -ENOSPC) after this many: rehearses the fallback to
+	 * user space. -1 = no limit. A test uses it; a real refusal comes the same way.
 	 */
 	int ioeventfd_limit;
 };
 
-/* Opens /dev/kvm, checks the API version and the capabilities the board needs, creates VM, irqchip and identity map. err says what is missing. */
+/*
+ * Opens /dev/kvm, checks the API version and the capabilities the board needs, creates VM, irqchip
+ * and identity map. err says what is missing.
+ */
 struct kvm_vm *kvm_vm_new(const struct kvm_vm_config *config, struct error *err) MUST_CHECK;
 /* All vCPUs must have been freed. */
 void kvm_vm_free(struct kvm_vm *vm);
@@ -58,19 +61,29 @@ struct kvm_vcpu_config {
 	void *opaque;
 };
 
-/* NULL with err. The thread "vcpu<id>" exists when this returns, waiting for kvm_vcpu_resume. Any vCPU but 0 waits for SIPI. */
+/*
+ * NULL with err. The thread "vcpu<id>" exists when this returns, waiting for kvm_vcpu_resume. Any
+ * vCPU but 0 waits for SIPI.
+ */
 struct kvm_vcpu *kvm_vcpu_new(struct kvm_vm *vm, const struct kvm_vcpu_config *config,
 			      struct error *err) MUST_CHECK;
 void kvm_vcpu_free(struct kvm_vcpu *vcpu); /* stops and joins; drops the BQL while it waits */
-/* PVH entry state (32-bit protected mode, flat, paging off, ebx = start_info). Before the first resume. */
+/*
+ * PVH entry state (32-bit protected mode, flat, paging off, ebx = start_info). Before the first
+ * resume.
+ */
 int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *regs,
 		     struct error *err) MUST_CHECK;
 void kvm_vcpu_resume(struct kvm_vcpu *vcpu);
-/* Returns when the thread is out of the guest and of all device code; drops the BQL while it waits. */
+/* Returns when the thread is out of the guest and of all device code; drops the BQL while it waits.
+ */
 void kvm_vcpu_pause(struct kvm_vcpu *vcpu);
 pid_t kvm_vcpu_tid(const struct kvm_vcpu *vcpu);
 
-/* The run loop of a vCPU thread: KVM_RUN, MMIO and PIO to the address spaces, until paused or stopped. */
+/*
+ * The run loop of a vCPU thread: KVM_RUN, MMIO and PIO to the address spaces, until paused or
+ * stopped.
+ */
 FRAME int kvm_cpu_exec(struct kvm_vcpu *vcpu);
 
 #endif

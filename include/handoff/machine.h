@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The board: RAM, KVM, PCI with ECAM at 0xb0000000, serial port, debug exit, disks, iothreads, vCPUs; and its life. Start order stands in one
- * readable list in board.c. Main thread.
+ * The board: RAM, KVM, PCI with ECAM at 0xb0000000, serial port, debug exit, disks, iothreads,
+ * vCPUs; and its life. Start order stands in one readable list in board.c. Main thread.
  */
 #ifndef HANDOFF_MACHINE_H
 #define HANDOFF_MACHINE_H
@@ -38,7 +38,10 @@ struct machine_disk {
 	char *serial;
 };
 
-/* Rehearses hand-overs: moves a disk round a list of loops ("main" is the main loop), every every_ns, count times (0 = until the end). */
+/*
+ * Rehearses hand-overs: moves a disk round a list of loops ("main" is the main loop), every
+ * every_ns, count times (0 = until the end).
+ */
 struct machine_move {
 	char *disk;
 	char *loops; /* "io0:io1:main" */
@@ -48,8 +51,8 @@ struct machine_move {
 
 struct machine_config {
 	const char *kernel; /* PVH ELF; NULL = the built-in load guest */
-	const char *
-		append; /* its command line; the board adds what the built-in guest needs (tsc_khz=) */
+	const char *append; /* its command line; the board adds what the built-in guest needs
+			       (tsc_khz=) */
 	uint64_t memory_bytes;
 	unsigned int cpus;
 	unsigned int n_iothreads, n_disks, n_moves;
@@ -58,8 +61,12 @@ struct machine_config {
 	struct machine_move move[MACHINE_MAX_MOVES];
 	int64_t duration_ns;	  /* stop after this time in any case; 0 = when the guest ends */
 	int ioeventfd_limit;	  /* -1 = none; see kvm.h */
-	int64_t hold_handlers_ns; /* 0 = off; test of `lost`: queue handlers are held back once for this long, 100 ms after the start */
-	/* Called in the main thread for each line the guest prints on its serial port, without the newline. */
+	int64_t hold_handlers_ns; /* 0 = off; test of `lost`: queue handlers are held back once for
+				     this long, 100 ms after the start */
+	/*
+	 * Called in the main thread for each line the guest prints on its serial port, without the
+	 * newline.
+	 */
 	void (*console_line)(void *opaque, const char *line);
 	void *opaque;
 	int stop_fd; /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
@@ -79,9 +86,15 @@ struct machine;
 
 /* Builds everything, starts no vCPU. NULL with err, everything undone. */
 struct machine *machine_new(const struct machine_config *config, struct error *err) MUST_CHECK;
-/* Starts the vCPUs and serves until the end; the frames main > main_loop of path B are here. Returns enum machine_exit. */
+/*
+ * Starts the vCPUs and serves until the end; the frames main > main_loop of path B are here.
+ * Returns enum machine_exit.
+ */
 int machine_run(struct machine *m);
-/* After machine_run: quiesces vCPUs, drains, flushes the disks, frees. Returns 0 or -errno of a last flush that failed (already printed). */
+/*
+ * After machine_run: quiesces vCPUs, drains, flushes the disks, frees. Returns 0 or -errno of a
+ * last flush that failed (already printed).
+ */
 int machine_free(struct machine *m);
 
 #endif

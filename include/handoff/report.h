@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The report (design.md, schema handoff.report/1) as plain data: filled by trace/, rendered by view/, read by tune/. No pointers, no
- * ownership: copy it freely (it is large: allocate it with report_new).
+ * The report (design.md, schema handoff.report/1) as plain data: filled by trace/, rendered by
+ * view/, read by tune/. No pointers, no ownership: copy it freely (it is large: allocate it with
+ * report_new).
  */
 #ifndef HANDOFF_REPORT_H
 #define HANDOFF_REPORT_H
@@ -31,10 +32,10 @@ struct report_queue {
 	uint32_t loop_index;	   /* into report.loop */
 	bool ioeventfd;
 	uint64_t arrivals, outcome[OUTCOMES];
-	enum evidence
-		outcome_evidence; /* absent: notified and busy could not be told apart: both stand under notified */
-	enum evidence kicks_evidence; /* exact: seen by BPF; inferred: counted by the VMM */
-	uint64_t kicks, wasted_kicks; /* kicks: guest writes to the notify register */
+	enum evidence outcome_evidence; /* absent: notified and busy could not be told apart: both
+					   stand under notified */
+	enum evidence kicks_evidence;	/* exact: seen by BPF; inferred: counted by the VMM */
+	uint64_t kicks, wasted_kicks;	/* kicks: guest writes to the notify register */
 	uint64_t kicks_vmm; /* eventfd counts consumed + user-space kicks, by the VMM's own count */
 	uint64_t requests, completions, interrupts, interrupts_suppressed, errors, spurious;
 	struct report_stage stage[STAGES];
@@ -95,7 +96,10 @@ struct report {
 	uint64_t loss[LOSSES];
 	double tracer_cpu; /* CPU time of the BPF programs, cores; < 0 = unknown */
 
-	/* The load guest's own line, key=value, in its order; n 0 = it gave none, and guest_reason says why. */
+	/*
+	 * The load guest's own line, key=value, in its order; n 0 = it gave none, and guest_reason
+	 * says why.
+	 */
 	uint32_t n_guest;
 	char guest_reason[REPORT_TEXT];
 	struct {
@@ -106,7 +110,10 @@ struct report {
 struct report *report_new(void);
 void report_free(struct report *r);
 
-/* out = now - before: the interval between two snapshots of one tracer (rates, histograms, accounts); settings and names as now. */
+/*
+ * out = now - before: the interval between two snapshots of one tracer (rates, histograms,
+ * accounts); settings and names as now.
+ */
 void report_subtract(struct report *out, const struct report *now, const struct report *before);
 
 const char *stage_name(enum stage s);
@@ -115,12 +122,16 @@ const char *stage_to(enum stage s);
 const char *outcome_name(enum outcome o);
 const char *evidence_name(enum evidence e);
 
-/* Puts the guest's result line ("handoff-guest: result k=v ...") into r->guest. False if it is no such line. */
+/*
+ * Puts the guest's result line ("handoff-guest: result k=v ...") into r->guest. False if it is no
+ * such line.
+ */
 bool report_set_guest(struct report *r, const char *line);
 
 /*
- * The equalities of the report ("truth is checked"): outcomes add up to arrivals, kicks by BPF = by the VMM = by the guest, requests likewise, each
- * loop's account = its wall time within 1 %, losses zero. Writes one line per violation through `tell`; returns their number.
+ * The equalities of the report ("truth is checked"): outcomes add up to arrivals, kicks by BPF = by
+ * the VMM = by the guest, requests likewise, each loop's account = its wall time within 1 %, losses
+ * zero. Writes one line per violation through `tell`; returns their number.
  */
 unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line),
 			  void *opaque);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tracer: attaches to a VMM by pid, joins kernel events in BPF maps, reads the VMM's stats page, gives reports. One thread at a time.
- * Everything it made in the kernel hangs on its file descriptors: it vanishes with the process, however that ends.
+ * The tracer: attaches to a VMM by pid, joins kernel events in BPF maps, reads the VMM's stats
+ * page, gives reports. One thread at a time. Everything it made in the kernel hangs on its file
+ * descriptors: it vanishes with the process, however that ends.
  */
 #ifndef HANDOFF_TRACE_H
 #define HANDOFF_TRACE_H
@@ -18,25 +19,33 @@ struct tracer;
 
 struct tracer_config {
 	pid_t pid;
-	bool use_bpf; /* false: the stats page alone; kernel stages are absent, with `no_bpf_reason` */
+	bool use_bpf; /* false: the stats page alone; kernel stages are absent, with `no_bpf_reason`
+		       */
 	const char *no_bpf_reason;
 	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
 };
 
 /*
- * Can BPF be used at all? 0, or -EPERM and the like with err: which capability is missing and how to get it ("needs CAP_BPF and
- * CAP_PERFMON: run it as root, or `sudo setcap ...`"). Loads a tiny program for real. Leaves nothing behind.
+ * Can BPF be used at all? 0, or -EPERM and the like with err: which capability is missing and how
+ * to get it ("needs CAP_BPF and CAP_PERFMON: run it as root, or `sudo setcap ...`"). Loads a tiny
+ * program for real. Leaves nothing behind.
  */
 int tracer_check_privilege(struct error *err) MUST_CHECK;
 
-/* Attaches; when it returns every event counts. NULL with err (no such process, no stats page, no privilege, ...). */
+/*
+ * Attaches; when it returns every event counts. NULL with err (no such process, no stats page, no
+ * privilege, ...).
+ */
 struct tracer *tracer_new(const struct tracer_config *config, struct error *err) MUST_CHECK;
 void tracer_free(struct tracer *t);
 
-/* Cumulative since tracer_new. Also after the VMM has ended: then the last state. 0 or -errno with err. */
+/*
+ * Cumulative since tracer_new. Also after the VMM has ended: then the last state. 0 or -errno with
+ * err.
+ */
 int tracer_snapshot(struct tracer *t, struct report *r, struct error *err) MUST_CHECK;
 
-/* --- doctor: each BPF program tried for real --------------------------------------------------------------------------------------- */
+/* --- doctor: each BPF program tried for real -------------------------------------------------- */
 
 struct tracer_program_probe {
 	char name[48];	 /* BPF program */
@@ -54,7 +63,10 @@ struct tracer_probe {
 	char reason[STAGES][160];
 };
 
-/* Loads and attaches each program alone, then all that work together. 0 or -errno with err (no BPF at all). */
+/*
+ * Loads and attaches each program alone, then all that work together. 0 or -errno with err (no BPF
+ * at all).
+ */
 int tracer_probe_host(struct tracer_probe *probe, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Renderings of a report: JSON, text, live screen. They read reports and nothing else. Main thread. */
+/* Renderings of a report: JSON, text, live screen. They read reports and nothing else. Main thread.
+ */
 #ifndef HANDOFF_VIEW_H
 #define HANDOFF_VIEW_H
 
@@ -10,20 +11,35 @@
 struct report;
 struct view_live;
 
-/* Writes the document with a newline at the end. 0, or -errno if writing failed (EPIPE, ENOSPC) with err. */
+/*
+ * Writes the document with a newline at the end. 0, or -errno if writing failed (EPIPE, ENOSPC)
+ * with err.
+ */
 int view_json(const struct report *r, FILE *to, struct error *err) MUST_CHECK;
-/* To a file: written to a temporary beside it and renamed, so that a reader never sees half of it; "-" is stdout. */
+/*
+ * To a file: written to a temporary beside it and renamed, so that a reader never sees half of it;
+ * "-" is stdout.
+ */
 int view_json_file(const struct report *r, const char *path, struct error *err) MUST_CHECK;
 
-/* The summary at the end: ten stage rows with a small histogram each, queues, loops, losses, guest. At most `width` columns. */
+/*
+ * The summary at the end: ten stage rows with a small histogram each, queues, loops, losses, guest.
+ * At most `width` columns.
+ */
 void view_summary(const struct report *r, unsigned int width, FILE *to);
 
-/* One interval on one or few lines, for a pipe: `interval` = what happened since the last, `total` = since the start. */
+/*
+ * One interval on one or few lines, for a pipe: `interval` = what happened since the last, `total`
+ * = since the start.
+ */
 void view_interval_line(const struct report *interval, const struct report *total, FILE *to);
 
 enum view_event { VIEW_NONE, VIEW_QUIT };
 
-/* Full screen (ncurses). NULL with err if the terminal cannot do it (TERM unset or dumb): fall back to interval lines. */
+/*
+ * Full screen (ncurses). NULL with err if the terminal cannot do it (TERM unset or dumb): fall back
+ * to interval lines.
+ */
 struct view_live *view_live_new(struct error *err) MUST_CHECK;
 /* Restores the terminal. Safe to call after SIGWINCH, errors, or twice with NULL. */
 void view_live_free(struct view_live *v);

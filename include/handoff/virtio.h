@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio 1.2 devices: the transport-independent device with its queues, the PCI transport, virtio-blk and its dataplane.
+ * virtio 1.2 devices: the transport-independent device with its queues, the PCI transport,
+ * virtio-blk and its dataplane.
  *
- * Threads: control (status, features, config, start and stop) under the BQL. A queue is served by one AioContext at a time:
- * that of the device's loop while ioeventfds are started, else the main context (kicks from user space).
+ * Threads: control (status, features, config, start and stop) under the BQL. A queue is served by
+ * one AioContext at a time: that of the device's loop while ioeventfds are started, else the main
+ * context (kicks from user space).
  */
 #ifndef HANDOFF_VIRTIO_H
 #define HANDOFF_VIRTIO_H
@@ -22,7 +24,7 @@ struct guest_ram;
 struct pci_host;
 struct stats_page;
 
-/* --- virtio-blk on virtio-pci ----------------------------------------------------------------------------------------------------- */
+/* --- virtio-blk on virtio-pci ----------------------------------------------------------------- */
 
 struct virtio_blk_config {
 	const char *name;	   /* "disk0"; also the stats row and the default serial */
@@ -57,8 +59,9 @@ void virtio_blk_reset(struct VirtIOBlock *vblk);
 const char *virtio_blk_name(const struct VirtIOBlock *vblk);
 
 /*
- * Hands the disk over to another loop (NULL = main loop) while the guest runs: drained, moved, resumed with a self-kick; nothing is
- * lost or reordered. Recorded in the stats page as a handover. Main context. 0, or -errno with err and nothing changed.
+ * Hands the disk over to another loop (NULL = main loop) while the guest runs: drained, moved,
+ * resumed with a self-kick; nothing is lost or reordered. Recorded in the stats page as a handover.
+ * Main context. 0, or -errno with err and nothing changed.
  */
 int virtio_blk_set_iothread(struct VirtIOBlock *vblk, struct IOThread *iothread,
 			    struct error *err) MUST_CHECK;
@@ -67,7 +70,10 @@ struct IOThread *virtio_blk_get_iothread(const struct VirtIOBlock *vblk);
 /* Is the dataplane started, i.e. do kicks arrive by ioeventfd? */
 bool virtio_blk_started(const struct VirtIOBlock *vblk);
 
-/* For tests of `lost`: keeps the queue handlers from serving while held; kicks pile up. Main context. */
+/*
+ * For tests of `lost`: keeps the queue handlers from serving while held; kicks pile up. Main
+ * context.
+ */
 void virtio_blk_hold_handlers(struct VirtIOBlock *vblk, bool hold);
 
 #endif

@@ -95,7 +95,8 @@ bool vring_empty(const struct vring_state *vr);
  * crosses a boundary of RAM ranges is split over iovecs.
  */
 int vring_pop(struct vring_state *vr, struct VirtQueueElement *elem, unsigned int max_sg);
-/* Gives a popped chain back unserved: the next pop returns it again. Only in reverse order of pops. */
+/* Gives a popped chain back unserved: the next pop returns it again. Only in reverse order of pops.
+ */
 void vring_unpop(struct vring_state *vr);
 
 /* Writes the used element `index` places on: visible to the guest after vring_flush. */
@@ -103,8 +104,8 @@ void vring_fill(struct vring_state *vr, uint16_t head, uint32_t written_bytes, u
 /* Publishes `count` filled elements. */
 void vring_flush(struct vring_state *vr, unsigned int count);
 /*
- * Does the guest want an interrupt for what was flushed since this was last asked? Full fence inside
- * (virtio 1.2, 2.7.7.2).
+ * Does the guest want an interrupt for what was flushed since this was last asked? Full fence
+ * inside (virtio 1.2, 2.7.7.2).
  */
 bool vring_should_notify(struct vring_state *vr);
 
