@@ -52,6 +52,8 @@ struct AioContext *aio_current_context_any(void);
 /* Called once by an iothread with its own context, and by main_loop_init. */
 void aio_set_current_context(struct AioContext *ctx);
 bool aio_in_home_thread_any(const struct AioContext *ctx);
+/* The loop's row in the stats page, or the one the context keeps of its own. Read it from any thread. */
+struct stats_loop *aio_context_stats(const struct AioContext *ctx);
 
 /*
  * One iteration: run what is due, or wait for it if `blocking`. True if something ran (not counting the context's own notifier).
@@ -78,6 +80,9 @@ void aio_set_event_notifier(struct AioContext *ctx, struct EventNotifier *e,
 void aio_set_event_notifier_poll(struct AioContext *ctx, struct EventNotifier *e,
 				 EventNotifierHandler *io_poll_begin,
 				 EventNotifierHandler *io_poll_end);
+
+/* A handler was called for an fd event and found nothing to do: the wake was for nothing. Counted in the loop's row. Home thread. */
+void aio_count_spurious_wake(struct AioContext *ctx);
 
 /* --- bottom halves ------------------------------------------------------------------------------------------------------------ */
 
@@ -139,7 +144,7 @@ struct aio_poll_params {
 	const char *policy;   /* "qemu" or "qemu-weighted" (default when NULL) */
 	int64_t poll_max_ns;  /* 0 = never spin */
 	uint32_t poll_grow;   /* 0 = default 2 */
-	uint32_t poll_shrink; /* 0 = default 2 */
+	uint32_t poll_shrink; /* 0 = default: 2; with "qemu" straight to 0, which reads back as 0 */
 	uint32_t poll_weight; /* 0 = default 3; 1..63 */
 };
 

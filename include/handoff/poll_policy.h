@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How long a loop spins before it sleeps. Pure functions without a clock: the loop tells a policy
+ * how each wait went and asks how long to spin next, so the same code serves the live loop, the
+ * what-if arithmetic and a test that replays a list of waits. Nothing here locks or allocates; the
+ * state belongs to one loop. Rules: semantics.md 1.6, tuning.md.
+ */
+#ifndef HANDOFF_POLL_POLICY_H
+#define HANDOFF_POLL_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <handoff/error.h>
+
+struct poll_params {
+	int64_t max_ns;	 /* no spin is longer; 0 = never spin */
+	uint32_t grow;	 /* factor */
+	uint32_t shrink; /* divisor; 0 = straight to 0 (policy "qemu") */
+	uint32_t weight; /* a new sample counts 1 / 2^weight; 1..63 */
+};
+
+/* What is known about one handler that may be polled. Zeroed = nothing yet. */
+struct poll_handler_state {
+	int64_t ns; /* estimate of the wait for its next event */
+};
+
+/* What a loop has learned. Zeroed = nothing yet. */
+struct poll_state {
+	int64_t poll_ns;       /* the next spin's length */
+	int64_t active_max_ns; /* longest estimate among the handlers that ran in the wait being
+				  judged */
+	bool active;	       /* there was one */
+};
+
+/* One wait, as the loop saw it. All in ns. */
+struct poll_wait {
+	/* From the first look to the moment work was seen, spin and sleep together; handlers'
+	 * running time is not in it. */
+	int64_t block_ns;
+	/*
+	 * From the first look to the arrival itself, when the signalling side left a stamp; -1 =
+	 * unknown. After a sleep block_ns is longer than this by the wake latency: a policy that
+	 * scores thresholds needs the true one (tuning.md, the trap).
+	 */
+	int64_t arrival_ns;
+	bool slept; /* the loop went to sleep in it */
+};
+
+/*
+ * After each wait: handler_waited() for every pollable handler, `ran` if its event was among those
+ * the wait ended with; then loop_waited() once. poll_ns of the state is the answer, within
+ * 0..max_ns.
+ */
+struct poll_policy {
+	const char *name;
+	struct poll_params defaults; /* stand in for settings given as 0; max_ns unused */
+	void (*handler_waited)(struct poll_state *state, struct poll_handler_state *handler,
+			       const struct poll_params *params, const struct poll_wait *wait,
+			       bool ran); /* NULL: the policy does not look at single handlers */
+	void (*loop_waited)(struct poll_state *state, const struct poll_params *params,
+			    const struct poll_wait *wait);
+};
+
+#define POLL_POLICY_DEFAULT "qemu-weighted"
+
+/* NULL name = POLL_POLICY_DEFAULT. NULL, with err naming the known ones, if there is no such
+ * policy. Never freed. */
+const struct poll_policy *poll_policy_find(const char *name, struct error *err);
+
+/* Puts the policy's defaults where params has 0. -EINVAL with err for what is out of range. */
+int poll_params_complete(const struct poll_policy *policy, struct poll_params *params,
+			 struct error *err) MUST_CHECK;
+
+/* The rule of QEMU 7.2 to 11.0, per loop: 0, 4000, 8000 ... while waits end soon enough, down after
+ * one that was too long. */
+extern const struct poll_policy poll_policy_qemu;
+/* The rule of QEMU 11.1: a weighted mean of the waits per handler, the loop follows the longest of
+ * those that ran. */
+extern const struct poll_policy poll_policy_qemu_weighted;
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The table of poll policies and the check of their settings. Pure, any thread. Neighbours: qemu.c
+ * and qemu_weighted.c are the policies, aio/ is the caller.
+ */
+#include <handoff/poll_policy.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+static const struct poll_policy *const policies[] = {
+	&poll_policy_qemu_weighted,
+	&poll_policy_qemu,
+};
+
+const struct poll_policy *poll_policy_find(const char *name, struct error *err)
+{
+	size_t i;
+
+	if (!name)
+		name = POLL_POLICY_DEFAULT;
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (!strcmp(policies[i]->name, name))
+			return policies[i];
+	}
+	error_set(err, -EINVAL, "poll policy '%s' does not exist; there are %s and %s", name,
+		  poll_policy_qemu_weighted.name, poll_policy_qemu.name);
+	return NULL;
+}
+
+int poll_params_complete(const struct poll_policy *policy, struct poll_params *params,
+			 struct error *err)
+{
+	if (params->max_ns < 0)
+		return error_set(err, -EINVAL, "poll-max-ns value must be in range [0, %lld]",
+				 (long long)INT64_MAX);
+	if (params->weight > 63)
+		return error_set(err, -EINVAL, "poll-weight value must be in range [0, 63]");
+	if (!params->grow)
+		params->grow = policy->defaults.grow;
+	if (!params->shrink)
+		params->shrink = policy->defaults.shrink;
+	if (!params->weight)
+		params->weight = policy->defaults.weight;
+	return 0;
+}
