@@ -38,7 +38,7 @@ SANITIZE := $(if $(ASAN),-fsanitize=address) $(if $(TSAN),-fsanitize=thread -Wno
 CPPFLAGS := -D_GNU_SOURCE -DHANDOFF_VERSION='"$(VERSION)"' -Iinclude
 CFLAGS   := -std=gnu11 -O2 -g $(FRAMES) $(WARNINGS) $(SANITIZE) $(EXTRA_CFLAGS)
 LDFLAGS  := $(SANITIZE) -Wl,--as-needed
-LDLIBS   := -lbpf -lelf -lz -luring -ljansson -lglib-2.0 -lncursesw -ltinfo -lpthread
+LDLIBS   := -lbpf -lelf -lz -luring -ljansson -lglib-2.0 -lncursesw -ltinfo -lm -lpthread
 
 GUEST_CFLAGS := -std=gnu11 -m64 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
                 -mgeneral-regs-only -fcf-protection=none -fno-stack-protector \
@@ -69,8 +69,8 @@ FOLDERS := $(filter-out guest,$(patsubst user/%/,%,$(wildcard user/*/)))
 FOLDERS := $(foreach f,$(FOLDERS),$(if $(wildcard user/$(f)/*.c),$(f)))
 objects  = $(patsubst %,$(OUT)/%.o,$(basename $(wildcard $(1)/*.c $(1)/*.S)))
 archives = $(patsubst %,$(OUT)/lib%.a,$(filter $(FOLDERS),$(1)))
-# A folder and everything below it.
-closure  = $(sort $(1) $(foreach f,$(sees_$(1)),$(call closure,$(f))))
+# A folder and everything below it; with the code of the contracts it sees.
+closure  = $(sort $(1) $(code_$(1)) $(foreach f,$(sees_$(1)),$(call closure,$(f))))
 
 GUEST := $(if $(wildcard user/guest/*.c),$(OUT)/guest/load.elf)
 BPF   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
