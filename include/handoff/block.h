@@ -30,7 +30,7 @@ enum blk_request_type { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_Z
  * One request. Caller's memory, one allocation for its whole life: nothing is allocated on the way
  * down, but for a bounce buffer (O_DIRECT on misaligned memory). Fill the first group, call
  * blk_submit; cb is called exactly once, from the backend's context, never inline in blk_submit. It
- * may submit the request again, or free it.
+ * may submit the request again, or free it, but must not poll: what drains is for a bottom half.
  */
 struct BlkRequest {
 	enum blk_request_type type;
