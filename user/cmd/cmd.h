@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The subcommands: one file each, gathered in main.c's table. Main thread; a command's return value is the exit status. */
+/* The subcommands: one file each, gathered in main.c's table. Main thread; a command's return value
+ * is the exit status. */
 #ifndef HANDOFF_CMD_H
 #define HANDOFF_CMD_H
 
@@ -22,12 +23,14 @@ extern const struct command *const commands[];
 int cmd_usage(const struct opts_command *cmd, const struct error *err);
 
 /*
- * A file that came with the program: looked for beside the build (the program's folder and its parents), then in
+ * A file that came with the program: looked for beside the build (the program's folder and its
+ * parents), then in
  * ../share/handoff. The path is put into buf; -ENOENT if there is none.
  */
 int cmd_find_data(const char *name, char *buf, size_t size);
 
-/* stdout as a whole: 0, or CMD_FAILED after saying why (a full disk, a closed pipe) if what was printed did not arrive. */
+/* stdout as a whole: 0, or CMD_FAILED after saying why (a full disk, a closed pipe) if what was
+ * printed did not arrive. */
 int cmd_close_stdout(void);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `handoff doctor`: can the main job run here, and what evidence can this host give for each stage? */
+/* `handoff doctor`: can the main job run here, and what evidence can this host give for each stage?
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,13 @@ static const struct opts_option options[] = {
 static const struct opts_command opts = {
 	.name = "doctor",
 	.summary = "say what this host can show, and what is missing",
-	.text = "Looks at /dev/kvm, privileges, lockdown, BTF and the kernel's options (Kbuild.note), and loads and attaches each "
-		"BPF program for real. Then it says for each of the ten stages which evidence a trace would have here: "
-		"exact, inferred, or absent and why.\n\nEXIT STATUS: 0 `handoff run --trace` can work here; 1 it cannot; 2 bad options.",
+	.text = "Looks at /dev/kvm, privileges, lockdown, BTF and the kernel's options "
+		"(Kbuild.note), and "
+		"loads and attaches each BPF program for real. Then it says for each of the "
+		"ten stages "
+		"which evidence a trace would have here: exact, inferred, or absent and "
+		"why.\n\n"
+		"EXIT STATUS: 0 `handoff run --trace` can work here; 1 it cannot; 2 bad options.",
 	.options = options,
 };
 

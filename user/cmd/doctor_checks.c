@@ -29,11 +29,10 @@ static void check_kvm(struct doctor *d)
 	int api;
 
 	if (fd < 0) {
-		doctor_add(
-			d, FINDING_BAD, "/dev/kvm", "%s%s", strerror(errno),
-			errno == EACCES
-				? ": join its group: usermod -aG kvm $USER, then log in again"
-				: ": load kvm-intel or kvm-amd, or enable virtualisation in the firmware");
+		doctor_add(d, FINDING_BAD, "/dev/kvm", "%s%s", strerror(errno),
+			   errno == EACCES
+				   ? ": join its group: usermod -aG kvm $USER, then log in again"
+				   : ": load kvm-intel or kvm-amd, or enable it in the firmware");
 		return;
 	}
 	api = ioctl(fd, KVM_GET_API_VERSION, 0);
@@ -46,7 +45,7 @@ static void check_kvm(struct doctor *d)
 				   kvm_caps[i].name);
 	if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_IOEVENTFD_ANY_LENGTH) <= 0)
 		doctor_add(d, FINDING_NOTE, "/dev/kvm",
-			   "no KVM_CAP_IOEVENTFD_ANY_LENGTH: kicks are matched by their size");
+			   "no KVM_CAP_IOEVENTFD_ANY_LENGTH: kicks are matched by size");
 	if (api == KVM_API_VERSION)
 		doctor_add(d, FINDING_OK, "/dev/kvm", "API version %d, readable and writable", api);
 	close(fd);
@@ -80,9 +79,9 @@ static void check_lockdown(struct doctor *d)
 
 	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	if (strstr(line, "[confidentiality]"))
-		doctor_add(
-			d, FINDING_BAD, "lockdown",
-			"confidentiality: BPF may not read kernel memory; boot with lockdown=integrity");
+		doctor_add(d, FINDING_BAD, "lockdown",
+			   "confidentiality: BPF may not read kernel memory; boot with "
+			   "lockdown=integrity");
 	else
 		doctor_add(d, FINDING_OK, "lockdown", "%s",
 			   line[0] ? line : "not there, or securityfs is not mounted");
@@ -94,9 +93,8 @@ static void check_tracefs(struct doctor *d)
 	    !access("/sys/kernel/debug/tracing/events", R_OK))
 		doctor_add(d, FINDING_OK, "tracefs", "mounted and readable");
 	else
-		doctor_add(
-			d, FINDING_NOTE, "tracefs",
-			"not mounted or not readable: not needed (tracepoints are reached through BTF)");
+		doctor_add(d, FINDING_NOTE, "tracefs",
+			   "not readable: not needed (tracepoints are reached through BTF)");
 }
 
 static void check_btf(struct doctor *d)
@@ -120,7 +118,8 @@ static void check_io_uring(struct doctor *d)
 		doctor_add(d, FINDING_OK, "io_uring", "works");
 	} else {
 		doctor_add(d, FINDING_BAD, "io_uring",
-			   "%s: disks on files need it; see sysctl kernel.io_uring_disabled",
+			   "%s: disks on files need it; see sysctl "
+			   "kernel.io_uring_disabled",
 			   strerror(-ret));
 	}
 }

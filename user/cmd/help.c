@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `handoff help`: commands and their options, and the man page and bash completion made from the same tables. */
+/* `handoff help`: commands and their options, and the man page and bash completion made from the
+ * same tables. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,8 +54,8 @@ static const struct opts_command opts = {
 
 static void print_overview(void)
 {
-	printf("handoff %s: how a guest's kick gets from the vCPU to the thread that serves it and back,\n"
-	       "and what polling buys.\n\nCommands:\n",
+	printf("handoff %s: how a guest's kick gets from the vCPU to the thread that serves it\n"
+	       "and back, and what polling buys.\n\nCommands:\n",
 	       HANDOFF_VERSION);
 	for (size_t i = 0; commands[i]; i++)
 		printf("  handoff %-8s %s\n", commands[i]->opts->name, commands[i]->opts->summary);

@@ -108,7 +108,8 @@ static void compare(struct doctor *d, const char *config, FILE *note)
 			if (satisfied(config, &line))
 				continue;
 			missing++;
-			/* What a missing option really costs is judged by the probes; the note only explains. */
+			/* What a missing option really costs is judged by the probes; the note only
+			 * explains. */
 			doctor_add(d, FINDING_NOTE, line.names, "%s: without it: %s",
 				   must ? "must be set" : "off", line.lost);
 		}
@@ -135,7 +136,7 @@ void doctor_check_config(struct doctor *d)
 	else
 		doctor_add(
 			d, FINDING_NOTE, "kernel options",
-			"the kernel's configuration is neither in /proc/config.gz nor /boot: not compared");
+			"not compared: the configuration is neither in /proc/config.gz nor /boot");
 	free(config);
 	fclose(note);
 }

@@ -28,7 +28,8 @@ int cmd_find_data(const char *name, char *buf, size_t size)
 	if (n < 0)
 		return -errno;
 	dir[n] = '\0';
-	/* build/handoff, build/asan/handoff: the file lies one or two folders up; PREFIX/bin/handoff: in share. */
+	/* build/handoff, build/asan/handoff: the file lies one or two folders up;
+	 * PREFIX/bin/handoff: in share. */
 	for (int up = 0; up < 3; up++) {
 		char *slash = strrchr(dir, '/');
 
@@ -48,7 +49,8 @@ int cmd_close_stdout(void)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return CMD_OK;
-	/* A reader that has seen enough (head) is no failure worth a line, but the status says that not all arrived. */
+	/* A reader that has seen enough (head) is no failure worth a line, but the status says that
+	 * not all arrived. */
 	if (errno != EPIPE)
 		log_error("standard output: %s", strerror(errno));
 	return CMD_FAILED;
@@ -64,12 +66,14 @@ static const struct command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	const struct command *command;
 
-	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGPIPE, &ignore, NULL);
 	if (argc < 2) {
 		log_error(
-			"no command given: `handoff help` lists them, `handoff run --trace` shows a guest at work");
+			"no command given: `handoff help` lists them, `handoff run --trace` shows "
+			"a guest at work");
 		return CMD_USAGE;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `handoff run`: parse, check what can be checked before a VM exists, fork the VMM, watch it. See run.h. */
+/* `handoff run`: parse, check what can be checked before a VM exists, fork the VMM, watch it. See
+ * run.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege; the parent watches it
- * (run_watch.c), traced or not. They share nothing but two pipes, and the VMM goes on when the watcher dies.
+ * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege;
+ * the parent watches it (run_watch.c), traced or not. They share nothing but two pipes, and the VMM
+ * goes on when the watcher dies.
  */
 #ifndef HANDOFF_CMD_RUN_H
 #define HANDOFF_CMD_RUN_H
@@ -26,6 +27,7 @@ struct run_options {
 };
 
 extern const struct opts_command run_opts;
+extern const char run_help_text[];
 
 /* Sets the defaults, parses, judges what contradicts. 0, 1 after --help, or -EINVAL with err. */
 int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err) MUST_CHECK;
@@ -34,14 +36,16 @@ void run_options_release(struct run_options *o);
 /* The pipes between the two. Ends not used by a side are -1. */
 struct run_pipes {
 	int talk; /* VMM to watcher: lines "ready", "guest <console line>" */
-	int go; /* watcher to VMM: one byte starts the vCPUs; end of file before it means that the watcher is gone */
-	int err; /* the VMM's stderr while the watcher has a live screen, else -1 */
+	int go;	  /* watcher to VMM: one byte starts the vCPUs; end of file before it means that the
+		     watcher is gone */
+	int err;  /* the VMM's stderr while the watcher has a live screen, else -1 */
 };
 
 /* The child's whole life; returns its exit status. */
 int run_vmm(const struct run_options *o, struct run_pipes pipes);
 
-/* The parent's: until the VMM has ended, then summary and report. Returns the exit status of the command. */
+/* The parent's: until the VMM has ended, then summary and report. Returns the exit status of the
+ * command. */
 int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes);
 
 /* The watcher's screen: ncurses on a terminal, else lines, else nothing (run_screen.c). */

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <handoff/clock.h>
-#include <handoff/iothread.h>
 
 #include "run_defaults.h"
 
-/* An image without a name: it goes when the last process that has it open goes, however that ends. */
+/* An image without a name: it goes when the last process that has it open goes, however that ends.
+ */
 static char *nameless_image(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -22,7 +22,8 @@ static char *nameless_image(void)
 
 	if (fd < 0)
 		return NULL;
-	/* fd stays open until the process ends: the VMM is a fork of ours and opens it by this path. */
+	/* fd stays open until the process ends: the VMM is a fork of ours and opens it by this
+	 * path. */
 	if (ftruncate(fd, RUN_DEFAULT_DISK_BYTES) || asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
 		close(fd);
 		return NULL;
@@ -30,7 +31,8 @@ static char *nameless_image(void)
 	return path;
 }
 
-/* disk0.img in the build folder when the program runs from there, so that one can look at it; else nameless. */
+/* disk0.img in the build folder when the program runs from there, so that one can look at it; else
+ * nameless. */
 static char *default_image(void)
 {
 	char dir[PATH_MAX], mark[PATH_MAX + 16], *path, *slash;
@@ -54,7 +56,6 @@ static int add_default_disk(struct run_options *o)
 	if (!m->n_iothreads) {
 		m->iothread[m->n_iothreads++] = (struct machine_iothread){
 			.id = strdup("io0"),
-			.poll_max_ns = IOTHREAD_POLL_MAX_NS_DEFAULT,
 			.cpu = -1,
 		};
 		if (!m->iothread[0].id)
@@ -77,8 +78,8 @@ static bool load_says_when_to_end(const char *load)
 }
 
 /*
- * The guest ends by itself when its time is over, so that it can verify and report; the VMM's own timer comes later and only for a
- * guest that does not.
+ * The guest ends by itself when its time is over, so that it can verify and report; the VMM's own
+ * timer comes later and only for a guest that does not.
  */
 static int apply_time(struct run_options *o)
 {

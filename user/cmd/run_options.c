@@ -10,7 +10,6 @@
 
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
-#include <handoff/iothread.h>
 
 #include "run.h"
 #include "run_defaults.h"
@@ -165,7 +164,6 @@ static int parse_iothread(void *opaque, const char *arg, struct error *err)
 		return error_set(err, -EINVAL, "%s: too many, %d iothreads at most", arg,
 				 MACHINE_MAX_IOTHREADS);
 	m->iothread[m->n_iothreads] = (struct machine_iothread){
-		.poll_max_ns = IOTHREAD_POLL_MAX_NS_DEFAULT,
 		.cpu = -1,
 	};
 	return kv_parse(arg, "id", iothread_keys, &m->iothread[m->n_iothreads++], err);
@@ -259,7 +257,8 @@ static const struct opts_option options[] = {
 	{ "lost-after", 0, "TIME", "an arrival not served within this time is lost; default 100ms",
 	  NULL, NULL, parse_lost_after },
 	{ "fault", 0, "KIND",
-	  "rehearse a fault: refuse-ioeventfd (KVM refuses them), hold=TIME (queue handlers are held back once)",
+	  "rehearse a fault: refuse-ioeventfd (KVM refuses them), hold=TIME (queue handlers are "
+	  "held back once)",
 	  NULL, "refuse-ioeventfd|hold=300ms", parse_fault },
 	{ .name = NULL },
 };
@@ -267,7 +266,7 @@ static const struct opts_option options[] = {
 const struct opts_command run_opts = {
 	.name = "run",
 	.summary = "boot a guest, serve its disks, show where every kick goes",
-	.text = RUN_HELP_TEXT,
+	.text = run_help_text,
 	.options = options,
 };
 
@@ -322,7 +321,8 @@ static int judge_disk(const struct machine_config *m, unsigned int index, struct
 	if (d->iothread && !d->ioeventfd)
 		return error_set(
 			err, -EINVAL,
-			"--blk %s: ioeventfd=off and iothread=%s contradict: without an ioeventfd the vCPU thread serves the queue",
+			"--blk %s: ioeventfd=off and iothread=%s contradict: without an ioeventfd "
+			"the vCPU thread serves the queue",
 			d->file, d->iothread);
 	for (unsigned int j = 0; j < index; j++)
 		if (!strcmp(m->disk[j].id, d->id))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Where `handoff run` shows what happens: a live screen, interval lines, or nothing. Main thread of the watcher. */
+/* Where `handoff run` shows what happens: a live screen, interval lines, or nothing. Main thread of
+ * the watcher. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 #include "run.h"
 
-#define TALK_KEPT 64 /* lines said while the screen was live, repeated on stderr when it is gone */
+#define TALK_KEPT                                                                                  \
+	64 /* lines said while the screen was live, repeated on stderr when it is gone             \
+	    */
 
 struct run_screen {
 	const struct run_options *o;

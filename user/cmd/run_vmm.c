@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The VMM process of `handoff run`: builds the board, tells the watcher, waits for its go, serves. Main thread. When the
- * watcher dies after the go, the guest runs on to its own end; what it would have been told is dropped.
+ * The VMM process of `handoff run`: builds the board, tells the watcher, waits for its go, serves.
+ * Main thread. When the watcher dies after the go, the guest runs on to its own end; what it would
+ * have been told is dropped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 
 #include "run.h"
 
-/* One write, dropped when the watcher is gone or does not read: the guest must never wait for a screen. */
+/* One write, dropped when the watcher is gone or does not read: the guest must never wait for a
+ * screen. */
 static void tell(int talk, const char *what, const char *text)
 {
 	char line[1024];
@@ -48,7 +50,8 @@ static bool wait_for_go(int go)
 	return n == 1;
 }
 
-/* Ctrl-C, kill and hang-up end the guest in an orderly way: they are read from a file descriptor by the main loop. */
+/* Ctrl-C, kill and hang-up end the guest in an orderly way: they are read from a file descriptor by
+ * the main loop. */
 static int block_signals(void)
 {
 	sigset_t set;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The watcher of `handoff run`: attaches to the VMM, lets it go, shows intervals, passes Ctrl-C on, and ends with summary and
- * report. Main thread; everything it waits for is a file descriptor.
+ * The watcher of `handoff run`: attaches to the VMM, lets it go, shows intervals, passes Ctrl-C on,
+ * and ends with summary and report. Main thread; everything it waits for is a file descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>

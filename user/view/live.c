@@ -204,7 +204,8 @@ static void draw_help(int *y, int limit)
 		"lost       nobody served it in time",
 		"wasted     kicks whose work was polled or busy: the exit bought nothing",
 		"",
-		"q quit   p pause   s sort queues   w whole run / last interval   up, down scroll queues   ? back",
+		"q quit   p pause   s sort queues   w whole run / last interval   "
+		"up, down scroll   ? back",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)

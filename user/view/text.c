@@ -143,7 +143,8 @@ static void put_losses(const struct report *r, FILE *to)
 		return;
 	}
 	fprintf(to,
-		"losses: records %llu, lookups %llu, maps %llu, clock steps %llu: figures above miss as many\n",
+		"losses: records %llu, lookups %llu, maps %llu, clock steps %llu: "
+		"figures above miss as many\n",
 		(unsigned long long)r->loss[LOSS_RECORDS],
 		(unsigned long long)r->loss[LOSS_LOOKUPS], (unsigned long long)r->loss[LOSS_MAPS],
 		(unsigned long long)r->loss[LOSS_CLOCK]);

@@ -130,7 +130,7 @@ static void test_json__survives_bad_utf8(void **state)
 	struct report *r = sample_report();
 	json_t *root;
 
-	strcpy(r->comm, "\xff\xfe");
+	snprintf(r->comm, sizeof(r->comm), "\xff\xfe");
 	root = view_json_document(r);
 	assert_non_null(json_object_get(json_object_get(root, "vmm"), "comm"));
 	json_decref(root);

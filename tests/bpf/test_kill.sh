@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# kill -9 of the tracer, of the VMM, of both: no BPF program, map or process stays behind, the image is intact.
+. "$(dirname "$0")/../lib/tap.sh"
+handoff=${HANDOFF:?is set by make}
+
+[ -w /dev/kvm ] || skip_all "no access to /dev/kvm"
+bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
+"$bpftool" prog show >/dev/null 2>&1 || skip_all "no privilege to list BPF programs"
+
+before=$("$bpftool" prog show -j | jq length)
+maps_before=$("$bpftool" map show -j | jq length)
+
+# The kernel frees programs and maps after a grace period: wait for the counts, 10 s at most.
+settled() {
+	for _ in $(seq 100); do
+		[ "$("$bpftool" prog show -j | jq length)" -le "$before" ] &&
+			[ "$("$bpftool" map show -j | jq length)" -le "$maps_before" ] && return 0
+		read -rt 0.1 <> <(:)
+	done
+	"$bpftool" prog show
+	"$bpftool" map show
+	return 1
+}
+
+# start DURATION: a traced run, ready when its first interval line is out. Sets $tracer and $vmm.
+start() {
+	"$handoff" run --trace --interval 0.1 --iothread io0 --blk "$tmp/disk.img,size=16M,iothread=io0" \
+		--load "rw=randrw verify=crc32c iodepth=8 runtime=$1" >"$tmp/run.out" 2>"$tmp/run.err" &
+	tracer=$!
+	for _ in $(seq 200); do
+		grep -q 'req/s' "$tmp/run.out" && break
+		read -rt 0.1 <> <(:)
+	done
+	vmm=$(pgrep -P $tracer)
+}
+
+gone() {
+	for _ in $(seq 200); do
+		kill -0 "$1" 2>/dev/null || return 0
+		read -rt 0.1 <> <(:)
+	done
+	return 1
+}
+
+start 60
+check "programs are loaded while tracing" [ "$("$bpftool" prog show -j | jq length)" -gt "$before" ]
+kill -9 $vmm
+wait $tracer
+check "VMM killed: the tracer ends with 1" equal $? 1
+check "VMM killed: and still prints its summary" contains "$(cat "$tmp/run.out")" "STAGE"
+check "VMM killed: says so" contains "$(cat "$tmp/run.err")" "killed"
+check "VMM killed: nothing stays in the kernel" settled
+
+start 2
+kill -9 $tracer
+wait $tracer 2>/dev/null
+check "tracer killed: the VMM goes on" kill -0 "$vmm"
+check "tracer killed: nothing stays in the kernel" settled
+check "tracer killed: the VMM ends with its guest" gone "$vmm"
+
+start 60
+kill -9 $tracer $vmm
+wait $tracer 2>/dev/null
+check "both killed: no process" gone "$vmm"
+check "both killed: nothing stays in the kernel" settled
+
+# At any moment: also while it starts.
+for delay in 0.02 0.05 0.1 0.2 0.4; do
+	"$handoff" run --trace --iothread io0 --blk "$tmp/disk.img,iothread=io0" --load "rw=randread runtime=1" >/dev/null 2>&1 &
+	tracer=$!
+	read -rt $delay <> <(:)
+	vmm=$(pgrep -P $tracer)
+	kill -9 $tracer 2>/dev/null
+	wait $tracer 2>/dev/null
+	check "tracer killed after ${delay}s: no process stays" gone "${vmm:-0}"
+	check "tracer killed after ${delay}s: nothing stays in the kernel" settled
+done
+
+"$handoff" run --iothread io0 --blk "$tmp/disk.img,iothread=io0" --load "rw=randrw verify=crc32c requests=2000" >"$tmp/after.out" 2>&1
+check "the image can be used again" equal $? 0
+check "no file stays behind" equal "$(ls "$tmp" | grep -v -e disk.img -e '\.out$' -e '\.err$')" ""
+
+done_testing
