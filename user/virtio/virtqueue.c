@@ -115,7 +115,8 @@ bool vring_should_notify(struct vring_state *vr)
 
 	if (unlikely(!vr->desc))
 		return false;
-	/* used.idx before used_event and flags; the driver stores those, fences, and reads used.idx. */
+	/* used.idx before used_event and flags; the driver stores those, fences, and reads
+	 * used.idx. */
 	vring_full_fence();
 	if (!vr->layout.event_idx)
 		return !(vring_load(vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
@@ -136,7 +137,8 @@ void vring_set_notification(struct vring_state *vr, bool enable)
 		vring_store(vr->used->flags, enable ? 0 : VRING_USED_F_NO_NOTIFY);
 	else if (enable)
 		vring_store(*vring_avail_event_ptr(vr), vring_load(vr->avail->idx));
-	/* The store above before the caller's look at avail.idx; the driver does it the other way. */
+	/* The store above before the caller's look at avail.idx; the driver does it the other way.
+	 */
 	if (enable)
 		vring_full_fence();
 }

@@ -30,7 +30,8 @@ static struct vring_desc desc_copy(const struct desc_table *table, unsigned int 
 	struct vring_desc desc;
 
 	memcpy(&desc, table->hva + (size_t)i * sizeof(desc), sizeof(desc));
-	/* Keeps the compiler from going back to guest memory for a field that was judged already. */
+	/* Keeps the compiler from going back to guest memory for a field that was judged already.
+	 */
 	__asm__ volatile("" : "+m"(desc));
 	return desc;
 }
