@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Reads the loader's hvm_start_info. Once, at start, before memory_init(). Layout: Xen's arch-x86/hvm/start_info.h. */
+/* Reads the loader's hvm_start_info. Once, at start, before memory_init(). Layout: Xen's
+ * arch-x86/hvm/start_info.h. */
 #include "boot.h"
 
 #include "guest.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a PVH loader tells us (Xen's hvm_start_info, version 1), copied out before the heap may overwrite it. */
+/* What a PVH loader tells us (Xen's hvm_start_info, version 1), copied out before the heap may
+ * overwrite it. */
 #ifndef GUEST_BOOT_H
 #define GUEST_BOOT_H
 

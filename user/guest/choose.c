@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What to ask the disk next: kind, block, think times, limits. Called from load.c's loop with a slot free; knows nothing
- * of rings. Think time is fio's: the queue drains, pauses, goes on.
+ * What to ask the disk next: kind, block, think times, limits. Called from load.c's loop with a
+ * slot free; knows nothing of rings. Think time is fio's: the queue drains, pauses, goes on.
  */
 #include "load.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * TSC frequency and conversion. Sources, best first: tsc_khz= from a VMM that knows, KVM's pvclock page, CPUID 0x15,
- * 0x16 and 0x40000010. The clock is written once at start and read by everybody.
+ * TSC frequency and conversion. Sources, best first: tsc_khz= from a VMM that knows, KVM's pvclock
+ * page, CPUID 0x15, 0x16 and 0x40000010. The clock is written once at start and read by everybody.
  */
 #include "guest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What every file of the load guest may use: services of CPL 0, memory-mapped I/O, memory, console, clock. The guest has
- * one CPU and one flow of control, at CPL 3; interrupt stubs only count. Memory is identity mapped: an address is a gpa.
+ * What every file of the load guest may use: services of CPL 0, memory-mapped I/O, memory, console,
+ * clock. The guest has one CPU and one flow of control, at CPL 3; interrupt stubs only count.
+ * Memory is identity mapped: an address is a gpa.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -95,10 +96,12 @@ void irq_wait(uint64_t mark);
 
 /* lapic.c: takes interrupts in, after trap_init(). */
 void lapic_init(void);
-/* About one timer interrupt a second from now on, so that a lost device interrupt cannot halt the guest for ever. */
+/* About one timer interrupt a second from now on, so that a lost device interrupt cannot halt the
+ * guest for ever. */
 void lapic_watchdog_start(void);
 
-/* serial.c: formats %s %c %u %lu %x %lx %% only. A line's room is fixed; what does not fit is cut. */
+/* serial.c: formats %s %c %u %lu %x %lx %% only. A line's room is fixed; what does not fit is cut.
+ */
 struct line {
 	char text[4096];
 	uint32_t length;
@@ -116,7 +119,8 @@ __attribute__((noreturn)) void die(enum guest_exit code, const char *format, ...
 /* memory.c */
 struct boot_info; /* main.c's view of hvm_start_info lives in boot.h */
 void memory_init(const struct boot_info *boot);
-/* Zeroed, never freed; align is a power of two. Dies with `what` in its message when memory is short. */
+/* Zeroed, never freed; align is a power of two. Dies with `what` in its message when memory is
+ * short. */
 void *memory_alloc(uint64_t bytes, uint64_t align, const char *what);
 /* True if [gpa, gpa + bytes) touches RAM. */
 bool memory_is_ram(uint64_t gpa, uint64_t bytes);

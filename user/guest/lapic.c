@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The boot CPU's local APIC in xAPIC mode, by MMIO at CPL 3 (KVM emulates the page in the kernel). Set up once; the
- * EOI is in vectors.S.
+ * The boot CPU's local APIC in xAPIC mode, by MMIO at CPL 3 (KVM emulates the page in the kernel).
+ * Set up once; the EOI is in vectors.S.
  */
 #include "guest.h"
 
@@ -19,7 +19,8 @@
 #define APIC_BASE_X2APIC    0x400
 #define APIC_BASE_ENABLE    0x800
 
-/* KVM's APIC bus runs at 1 GHz. Where it does not, the watchdog is slower or faster, which harms nobody. */
+/* KVM's APIC bus runs at 1 GHz. Where it does not, the watchdog is slower or faster, which harms
+ * nobody. */
 #define WATCHDOG_TICKS (1000000000 / 128)
 
 static void lapic_write(uint32_t reg, uint32_t value)

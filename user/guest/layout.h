@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Numbers that the guest's assembly and its C share: selectors, vectors, services of CPL 0. Only #defines, so that
- * .S files may include it.
+ * Numbers that the guest's assembly and its C share: selectors, vectors, services of CPL 0. Only
+ * #defines, so that .S files may include it.
  */
 #ifndef GUEST_LAYOUT_H
 #define GUEST_LAYOUT_H
@@ -13,7 +13,8 @@
 #define SEL_CODE3 0x23
 #define SEL_TSS	  0x28
 
-/* Vectors: 32 exceptions, then one stub of 64 bytes for each device vector; the last is the LAPIC timer's. */
+/* Vectors: 32 exceptions, then one stub of 64 bytes for each device vector; the last is the LAPIC
+ * timer's. */
 #define EXC_VECTORS	32
 #define IRQ_VECTOR_BASE 0x40
 #define IRQ_VECTORS	64

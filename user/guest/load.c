@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The loop of the load: reap, fill, kick, and spin or halt when there is nothing to do. Also device resets under load
- * and the watch over silence. One flow of control at CPL 3; interrupts only count (vectors.S).
+ * The loop of the load: reap, fill, kick, and spin or halt when there is nothing to do. Also device
+ * resets under load and the watch over silence. One flow of control at CPL 3; interrupts only count
+ * (vectors.S).
  */
 #include "load.h"
 
@@ -12,7 +13,8 @@
 /* Cycles a nanosecond when nobody knows the frequency; only the watch over silence uses it. */
 #define GUESSED_CYCLES	  2
 
-/* Bytes of one data segment: bs split as the words say, or finer if the device's segments are smaller. */
+/* Bytes of one data segment: bs split as the words say, or finer if the device's segments are
+ * smaller. */
 static uint32_t choose_segment_bytes(const struct words *words, const struct virtio_blk *blk)
 {
 	uint64_t bytes = ROUND_UP(words->bs / words->segs, SECTOR_BYTES), n;
@@ -166,11 +168,12 @@ static uint32_t fill_all(struct load *load, uint64_t now)
 	return total;
 }
 
-/* An interrupt counts as spurious if nothing was completed since the one before. */
-static void account_irqs(struct load *load)
+/*
+ * An interrupt counts as spurious if nothing was completed since the one before. seen was read
+ * before the last reaping: what it announced has been reaped by now.
+ */
+static void account_irqs(struct load *load, uint64_t seen)
 {
-	uint64_t seen = irq_devices();
-
 	if (seen == load->irqs_seen)
 		return;
 	if (!load->reaped_since_irq)
@@ -188,7 +191,8 @@ static bool any_used(const struct load *load)
 	return false;
 }
 
-/* Woken by the watchdog with a completion waiting: its interrupt may still be under way for a moment. */
+/* Woken by the watchdog with a completion waiting: its interrupt may still be under way for a
+ * moment. */
 static void judge_late_irq(struct load *load, uint64_t devices)
 {
 	uint64_t end = rdtsc() + (load->clock->khz ? clock_cycles(load->clock, LATE_IRQ_NS)
@@ -257,7 +261,7 @@ static bool reset_is_due(const struct load *load, uint64_t now)
 /* Until the phase has no more requests and all are back. */
 static void pump(struct load *load)
 {
-	uint64_t now;
+	uint64_t now, irqs;
 
 	load->progress_tsc = rdtsc();
 	while (!load->gave_up) {
@@ -265,9 +269,10 @@ static void pump(struct load *load)
 
 		now = rdtsc();
 		due = reset_is_due(load, now);
+		irqs = irq_devices();
 		progress = reap_all(load, now);
 		progress |= fill_all(load, now) != 0;
-		account_irqs(load);
+		account_irqs(load, irqs);
 		if (due && in_flight(load))
 			return;
 		if (progress)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The load engine: decides which request goes where and when, and keeps the account that report.c prints. */
+/* The load engine: decides which request goes where and when, and keeps the account that report.c
+ * prints. */
 #ifndef GUEST_LOAD_H
 #define GUEST_LOAD_H
 
@@ -34,11 +35,11 @@ struct load {
 	uint64_t end_tsc; /* ~0: no limit */
 	uint64_t stall_cycles;
 	uint64_t pause_cycles;
-	uint64_t
-		progress_tsc; /* of the last completion, or of the first submission to an idle device */
-	uint64_t last_tsc;   /* of the load's last completion */
-	uint64_t next_block; /* sequential kinds, and PHASE_VERIFY */
-	uint64_t issued;     /* reads and writes of PHASE_LOAD */
+	uint64_t progress_tsc; /* of the last completion, or of the first submission to an idle
+				  device */
+	uint64_t last_tsc;     /* of the load's last completion */
+	uint64_t next_block;   /* sequential kinds, and PHASE_VERIFY */
+	uint64_t issued;       /* reads and writes of PHASE_LOAD */
 	uint64_t writes_issued;
 	bool flush_due;
 
@@ -67,7 +68,8 @@ void load_run(struct load *load);
 bool choose_request(struct load *load, struct request_queue *q, uint64_t now, struct request *out);
 /* choose.c: the phase will never have another one. */
 bool choose_is_over(const struct load *load, uint64_t now);
-/* choose.c: a burst has ended with the completion of its last request: sets when the next one begins. */
+/* choose.c: a burst has ended with the completion of its last request: sets when the next one
+ * begins. */
 void choose_after_completions(struct load *load, struct request_queue *q, uint64_t now);
 /* choose.c: the queue holds nothing back but time. */
 bool choose_is_pausing(const struct load *load, const struct request_queue *q);

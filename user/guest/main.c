@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The load guest from start to end, in order. entry.S calls guest_main() at CPL 3 with interrupts off. */
+/* The load guest from start to end, in order. entry.S calls guest_main() at CPL 3 with interrupts
+ * off. */
 #include "boot.h"
 #include "guest.h"
 #include "load.h"
@@ -17,7 +18,7 @@ static void open_disk(struct virtio_blk *blk, const struct words *words)
 	};
 	struct pci_host *host = memory_alloc(sizeof(*host), 64, "start-up");
 
-	pci_host_init(host, words->ecam, words->movebars);
+	pci_host_init(host, words->ecam, words->bars, (enum pci_move)words->movebars);
 	virtio_blk_open(blk, host, (uint32_t)words->disk, &options);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * RAM: a heap that only grows, in the range of RAM the image itself lies in, below 4 GiB; and the memory functions gcc
- * emits calls to.
+ * RAM: a heap that only grows, in the range of RAM the image itself lies in, below 4 GiB; and the
+ * memory functions gcc emits calls to.
  */
 #include "guest.h"
 

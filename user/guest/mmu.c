@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Page tables above 4 GiB, for BARs there. CPL 3 owns the tables (they are user pages like all else) and asks CPL 0 only
- * to forget what the CPU may have cached. entry.S laid out the low 4 GiB.
+ * Page tables above 4 GiB, for BARs there. CPL 3 owns the tables (they are user pages like all
+ * else) and asks CPL 0 only to forget what the CPU may have cached. entry.S laid out the low 4 GiB.
  */
 #include "guest.h"
 
@@ -38,10 +38,10 @@ void mmu_map(uint64_t gpa, uint64_t bytes)
 	uint64_t step, *entry;
 	bool huge;
 
+	if (gpa > CANONICAL_MAX || bytes > CANONICAL_MAX - gpa)
+		die(GUEST_EXIT_DEVICE, "device memory at 0x%lx cannot be mapped", gpa);
 	if (gpa + bytes <= LOW_MAPPED)
 		return;
-	if (gpa + bytes > CANONICAL_MAX || gpa + bytes < gpa)
-		die(GUEST_EXIT_DEVICE, "device memory at 0x%lx cannot be mapped", gpa);
 	cpuid(LEAF_FEATURES, 0, regs);
 	huge = regs[3] & EDX_PDPE1GB;
 	step = 1ull << (huge ? SHIFT_PDPT : SHIFT_PD);

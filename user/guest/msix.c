@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* MSI-X: one table entry for each queue's vector, all to the boot CPU. Set-up only; see virtio_pci.c. */
+/* MSI-X: one table entry for each queue's vector, all to the boot CPU. Set-up only; see
+ * virtio_pci.c. */
 #include "pci.h"
 
 #include "guest.h"

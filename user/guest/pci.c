@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Configuration space of bus 0 by ECAM, or by the ports where there is none, and BARs. Set-up only: nothing here runs
- * while requests do. MSI-X is in msix.c, the user of it all in virtio_pci.c.
+ * Configuration space of bus 0 by ECAM, or by the ports where there is none, and BARs. Set-up only:
+ * nothing here runs while requests do. MSI-X is in msix.c, the user of it all in virtio_pci.c.
  */
 #include "pci.h"
 
@@ -31,20 +31,24 @@
 /* A config space has room for 48 capabilities of 4 bytes; a longer list is a loop. */
 #define MAX_CAPS	 48
 
-/* The hole that PC boards keep below the I/O APIC. */
-#define WINDOW_START 0xfe000000ull
-#define WINDOW_END   0xfec00000ull
+/* Above any RAM of a test guest, below 2^40, which every x86-64 can address. */
+#define HIGH_START 0x8000000000ull
 
-void pci_host_init(struct pci_host *host, uint64_t ecam, bool move_bars)
+void pci_host_init(struct pci_host *host, uint64_t ecam, uint64_t bars, enum pci_move move)
 {
-	host->next_bar = WINDOW_START;
-	host->move_bars = move_bars;
+	uint16_t vendor;
+
+	host->next_bar = bars;
+	host->bar_end = bars + PCI_WINDOW_BYTES;
+	host->next_high_bar = HIGH_START;
+	host->move = move;
 	host->ecam = 0;
 	if (!ecam || memory_is_ram(ecam, ECAM_BUS_BYTES))
 		return;
 	mmu_map(ecam, ECAM_BUS_BYTES);
-	/* Where no ECAM is, reads float high. */
-	if ((mmio_read32(ecam) & 0xffff) != NO_FUNCTION)
+	/* Function 0 is the host bridge. Where no ECAM is, reads give ones, or zeroes on QEMU. */
+	vendor = mmio_read16(ecam);
+	if (vendor && vendor != NO_FUNCTION)
 		host->ecam = ecam;
 }
 
@@ -127,6 +131,8 @@ uint8_t pci_cap_next(const struct pci_function *fn, uint8_t id, uint8_t after)
 static uint64_t bar_place(const struct pci_function *fn, uint32_t reg, uint32_t flags)
 {
 	struct pci_host *host = fn->host;
+	bool wide = (flags & BAR_TYPE) == BAR_64, high = wide && host->move == PCI_MOVE_HIGH;
+	uint64_t *next = high ? &host->next_high_bar : &host->next_bar;
 	uint64_t bytes, gpa;
 	uint32_t mask;
 
@@ -137,13 +143,13 @@ static uint64_t bar_place(const struct pci_function *fn, uint32_t reg, uint32_t 
 		return 0;
 	}
 	bytes = (uint64_t)~mask + 1;
-	gpa = ROUND_UP(host->next_bar, bytes);
-	if (gpa + bytes > WINDOW_END)
+	gpa = ROUND_UP(*next, bytes);
+	if (!high && gpa + bytes > host->bar_end)
 		die(GUEST_EXIT_DEVICE, "no room for a BAR of %lu bytes", bytes);
-	host->next_bar = gpa + bytes;
+	*next = gpa + bytes;
 	pci_write32(fn, reg, (uint32_t)gpa);
-	if ((flags & BAR_TYPE) == BAR_64)
-		pci_write32(fn, reg + 4, 0);
+	if (wide)
+		pci_write32(fn, reg + 4, (uint32_t)(gpa >> 32));
 	return gpa;
 }
 
@@ -160,7 +166,7 @@ void pci_function_enable(struct pci_function *fn)
 			continue;
 		if ((low & BAR_TYPE) == BAR_64 && i + 1 < PCI_BARS)
 			gpa |= (uint64_t)pci_read32(fn, PCI_BAR0 + 4 * ++i) << 32;
-		if (!gpa || fn->host->move_bars)
+		if (!gpa || fn->host->move != PCI_MOVE_NO)
 			gpa = bar_place(fn, reg, low & BAR_FLAGS);
 		fn->bar[n] = gpa;
 	}

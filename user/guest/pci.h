@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PCI as a driver sees it: bus 0, configuration space, BARs, MSI-X. All calls at CPL 3, after memory_init(). */
+/* PCI as a driver sees it: bus 0, configuration space, BARs, MSI-X. All calls at CPL 3, after
+ * memory_init(). */
 #ifndef GUEST_PCI_H
 #define GUEST_PCI_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PCI_BARS 6
+#define PCI_BARS	 6
+#define PCI_WINDOW_BYTES 0xc00000 /* from 0xfe000000 to a PC's I/O APIC */
+
+/* Firmware's places are kept, or all BARs of a function are placed anew: below 4 GiB, or 64-bit
+ * ones above. */
+enum pci_move {
+	PCI_MOVE_NO,
+	PCI_MOVE_LOW,
+	PCI_MOVE_HIGH,
+};
 
 struct pci_host {
 	uint64_t ecam;	   /* gpa of bus 0's configuration space; 0: by ports 0xcf8 and 0xcfc */
-	uint64_t next_bar; /* where the next BAR is placed that firmware left unplaced */
-	bool move_bars;	   /* place all BARs anew, although they have places */
+	uint64_t next_bar; /* where the next BAR below 4 GiB is placed */
+	uint64_t bar_end;
+	uint64_t next_high_bar;
+
+	enum pci_move move;
 };
 
 struct pci_function {
@@ -27,8 +40,9 @@ struct pci_msix {
 	uint8_t cap;
 };
 
-/* ecam: where it is if there is one; 0 wants the ports. */
-void pci_host_init(struct pci_host *host, uint64_t ecam, bool move_bars);
+/* ecam: where it is if there is one; 0 wants the ports. bars: where BARs may be placed,
+ * PCI_WINDOW_BYTES long. */
+void pci_host_init(struct pci_host *host, uint64_t ecam, uint64_t bars, enum pci_move move);
 /* The function at devfn; false if there is none. Its BARs are not read yet. */
 bool pci_function_get(struct pci_host *host, uint32_t devfn, struct pci_function *fn);
 bool pci_function_is_multi(const struct pci_function *fn);
@@ -41,7 +55,8 @@ void pci_write16(const struct pci_function *fn, uint32_t offset, uint16_t value)
 
 /* The next capability with this id behind `after` (0: the first); 0 if there is none. */
 uint8_t pci_cap_next(const struct pci_function *fn, uint8_t id, uint8_t after);
-/* Reads the BARs, places those that have no place, switches memory decoding and bus mastering on. */
+/* Reads the BARs, places those that have no place, switches memory decoding and bus mastering on.
+ */
 void pci_function_enable(struct pci_function *fn);
 /* gpa of `bytes` at offset in a BAR, mapped; dies if the BAR is not memory. */
 uint64_t pci_bar_map(const struct pci_function *fn, uint32_t bar, uint64_t offset, uint64_t bytes);

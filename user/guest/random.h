@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Random numbers that depend on the seed alone, so that a run can be had again. No floating point. */
+/* Random numbers that depend on the seed alone, so that a run can be had again. No floating point.
+ */
 #ifndef GUEST_RANDOM_H
 #define GUEST_RANDOM_H
 
@@ -25,13 +26,15 @@ static inline uint64_t random_below(struct random *r, uint64_t n)
 	return (uint64_t)((unsigned __int128)random_next(r) * n >> 64);
 }
 
-/* Exponentially distributed with this mean, at most 44 times it; right to about 1 part in 10,000. */
+/* Exponentially distributed with this mean, at most 44 times it; right to about 1 part in 10,000.
+ */
 static inline uint64_t random_exp(struct random *r, uint64_t mean)
 {
 	uint64_t u = random_next(r) | 1, x, log2;
 	uint32_t whole = 63 - (uint32_t)__builtin_clzll(u);
 
-	/* log2(u) in 1/65536: the whole part from the top bit, 16 more bits by squaring the mantissa x (1.31). */
+	/* log2(u) in 1/65536: the whole part from the top bit, 16 more bits by squaring the
+	 * mantissa x (1.31). */
 	x = (u << (63 - whole)) >> 32;
 	log2 = whole;
 	for (uint32_t i = 0; i < 16; i++) {

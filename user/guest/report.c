@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The two lines the guest says: ready, and the result, key=value words that `handoff run` reads. Cycles always; times
- * in ns where the TSC's frequency is known.
+ * The two lines the guest says: ready, and the result, key=value words that `handoff run` reads.
+ * Cycles always; times in ns where the TSC's frequency is known.
  */
 #include "load.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Requests of one queue: made of a slot's fixed memory, judged when they come back. One flow of control. Whether a block
- * may be asked for is decided before (load.c): with verify a block has one request in flight at most.
+ * Requests of one queue: made of a slot's fixed memory, judged when they come back. One flow of
+ * control. Whether a block may be asked for is decided before (load.c): with verify a block has one
+ * request in flight at most.
  */
 #include "request.h"
 
@@ -158,7 +159,8 @@ static void count_request(struct tally *tally, enum blk_op op)
 	}
 }
 
-/* 2.7.8.2: the length counts what the device wrote: data it read from the disk, and the status byte. */
+/* 2.7.8.2: the length counts what the device wrote: data it read from the disk, and the status
+ * byte. */
 static uint32_t expected_length(const struct request_queue *q, enum blk_op op)
 {
 	if (op == BLK_IN)
@@ -166,7 +168,8 @@ static uint32_t expected_length(const struct request_queue *q, enum blk_op op)
 	return op == BLK_GET_ID ? BLK_ID_BYTES + 1 : 1;
 }
 
-/* Returns the block's new entry: unknown content, if the request that failed was not just a read of known content. */
+/* Returns the block's new entry: unknown content, if the request that failed was not just a read of
+ * known content. */
 static uint32_t verify_completion(struct request_queue *q, struct slot *slot, uint8_t *data,
 				  bool ok)
 {
@@ -179,7 +182,8 @@ static uint32_t verify_completion(struct request_queue *q, struct slot *slot, ui
 	if (slot->request.op != BLK_IN)
 		return slot->new_entry;
 	if (verify_check(q->verify, data, block, slot->old_entry)) {
-		/* Of an unsettled block whose old content was unknown, the new content may be there. */
+		/* Of an unsettled block whose old content was unknown, the new content may be
+		 * there. */
 		if (slot->unsettled && !(slot->old_entry & VERIFY_STATE) &&
 		    verify_check(q->verify, data, block, slot->new_entry))
 			return slot->new_entry;
@@ -227,7 +231,8 @@ uint32_t request_reap(struct request_queue *q)
 
 	if (!virtq_has_used(q->vq))
 		return 0;
-	/* One clock for all that is there: checking one block must not count as the next one's latency. */
+	/* One clock for all that is there: checking one block must not count as the next one's
+	 * latency. */
 	now = rdtsc();
 	while (virtq_pop(q->vq, &elem)) {
 		count++;

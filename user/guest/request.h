@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests on one queue: slots with memory of their own, submission, completion, and the judgement of what came back.
- * load.c decides what to ask for and when.
+ * Requests on one queue: slots with memory of their own, submission, completion, and the judgement
+ * of what came back. load.c decides what to ask for and when.
  */
 #ifndef GUEST_REQUEST_H
 #define GUEST_REQUEST_H
@@ -21,7 +21,8 @@ struct request {
 	uint64_t block; /* in units of block_bytes */
 };
 
-/* What came of some requests: those of the load, or those that only verify it. Latencies in cycles. */
+/* What came of some requests: those of the load, or those that only verify it. Latencies in cycles.
+ */
 struct tally {
 	uint64_t reads, writes, flushes, discards, zeroes, ids;
 	uint64_t bytes;
@@ -67,7 +68,8 @@ struct request_queue {
 	uint64_t resume_tsc;
 };
 
-/* nr_slots: at most virtq_slots(vq). A request's data is split by segment_bytes. The caller has set vq, verify, tally. */
+/* nr_slots: at most virtq_slots(vq). A request's data is split by segment_bytes. The caller has set
+ * vq, verify, tally. */
 void request_queue_init(struct request_queue *q, uint32_t nr_slots, uint32_t block_bytes,
 			uint32_t segment_bytes);
 
@@ -83,9 +85,11 @@ void request_publish(struct request_queue *q);
 /* Takes all completions there are; returns their number. */
 uint32_t request_reap(struct request_queue *q);
 
-/* After a device reset: nothing is in flight any more; blocks that were being written become unsettled. */
+/* After a device reset: nothing is in flight any more; blocks that were being written become
+ * unsettled. */
 void request_drop_all(struct request_queue *q);
-/* Adds a read of every unsettled block, which finds out what it holds. Nothing else is in flight; not published yet. */
+/* Adds a read of every unsettled block, which finds out what it holds. Nothing else is in flight;
+ * not published yet. */
 void request_settle(struct request_queue *q);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Console: a line buffer, a small formatter, and a 16550 at 0x3f8 behind services of CPL 0. A byte costs an exit to user
- * space (27 us on a software KVM), so the guest says little.
+ * Console: a line buffer, a small formatter, and a 16550 at 0x3f8 behind services of CPL 0. A byte
+ * costs an exit to user space (27 us on a software KVM), so the guest says little.
  */
 #include "guest.h"
 

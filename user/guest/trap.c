@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The C side of vectors.S: fills the IDT, reads the interrupt counters, reports exceptions. The counters are written by
- * interrupt stubs only, with interrupts off, and are read here at any moment.
+ * The C side of vectors.S: fills the IDT, reads the interrupt counters, reports exceptions. The
+ * counters are written by interrupt stubs only, with interrupts off, and are read here at any
+ * moment.
  */
 #include "guest.h"
 
@@ -77,7 +78,8 @@ uint64_t irq_timer(void)
 	return irq_counts[IRQ_TIMER];
 }
 
-/* The stub counts the total first: read the other way round the difference could be short by one, never negative. */
+/* The stub counts the total first: read the other way round the difference could be short by one,
+ * never negative. */
 uint64_t irq_devices(void)
 {
 	uint64_t timer = irq_counts[IRQ_TIMER];

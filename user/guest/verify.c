@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Pattern and checksum of verified blocks. Called between completions and submissions, outside what the latencies
- * measure, but in the guest's time: about 1 us a 4 KiB block each way.
+ * Pattern and checksum of verified blocks. Called between completions and submissions, outside what
+ * the latencies measure, but in the guest's time: about 1 us a 4 KiB block each way.
  */
 #include "verify.h"
 

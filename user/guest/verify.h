@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * verify=crc32c: every block written carries its number, a generation and a checksum; a table in RAM remembers what each
- * block must hold. A block has at most one request in flight.
+ * verify=crc32c: every block written carries its number, a generation and a checksum; a table in
+ * RAM remembers what each block must hold. A block has at most one request in flight.
  */
 #ifndef GUEST_VERIFY_H
 #define GUEST_VERIFY_H
@@ -33,7 +33,8 @@ void verify_init(struct verify *v, uint64_t nr_blocks, uint32_t block_bytes, uin
 uint32_t verify_next_entry(uint32_t entry, uint32_t state);
 /* Fills data with what entry says the block holds; entry is VERIFY_WRITTEN. */
 void verify_fill(const struct verify *v, void *data, uint64_t block, uint32_t entry);
-/* Does the whole block hold what entry says? Always true for VERIFY_UNKNOWN. data is the same afterwards. */
+/* Does the whole block hold what entry says? Always true for VERIFY_UNKNOWN. data is the same
+ * afterwards. */
 bool verify_check(const struct verify *v, void *data, uint64_t block, uint32_t entry);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Finding a virtio disk, reading its config space, starting and restarting its queues. Requests are made in request.c. */
+/* Finding a virtio disk, reading its config space, starting and restarting its queues. Requests are
+ * made in request.c. */
 #include "virtio_blk.h"
 
 #include "guest.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A virtio disk (virtio 1.2, section 5.2): what it offers, its queues, and the layout of its requests. */
+/* A virtio disk (virtio 1.2, section 5.2): what it offers, its queues, and the layout of its
+ * requests. */
 #ifndef GUEST_VIRTIO_BLK_H
 #define GUEST_VIRTIO_BLK_H
 
@@ -68,7 +69,8 @@ struct virtio_blk {
 /* The n-th virtio disk of bus 0, reset and with its features negotiated; dies if there is none. */
 void virtio_blk_open(struct virtio_blk *blk, struct pci_host *host, uint32_t n,
 		     const struct virtio_blk_options *options);
-/* Sets up the first nr_queues queues for requests of up to data_segments segments, and starts the device. */
+/* Sets up the first nr_queues queues for requests of up to data_segments segments, and starts the
+ * device. */
 void virtio_blk_start(struct virtio_blk *blk, uint32_t nr_queues, uint32_t data_segments);
 /* Device reset with whatever is in flight, and the same set-up anew with empty rings. */
 void virtio_blk_restart(struct virtio_blk *blk);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Driver's side of modern virtio-pci. Every access is an exit to user space (27 us on a software KVM): set-up and
- * resets only. The rings are in virtq.c, the disk in virtio_blk.c.
+ * Driver's side of modern virtio-pci. Every access is an exit to user space (27 us on a software
+ * KVM): set-up and resets only. The rings are in virtq.c, the disk in virtio_blk.c.
  */
 #include "virtio_pci.h"
 
@@ -42,7 +42,8 @@
 #define STATUS_FEATURES_OK 8
 #define STATUS_FAILED	   128
 #define NO_VECTOR	   0xffff
-/* Looks at the status register before a reset is given up: 10 s on a software KVM, less elsewhere. */
+/* Looks at the status register before a reset is given up: 10 s on a software KVM, less elsewhere.
+ */
 #define RESET_PATIENCE	   400000
 
 static void write_status(const struct virtio_device *dev, uint8_t status)

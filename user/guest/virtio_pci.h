@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver's side of modern virtio-pci (virtio 1.2, section 4.1): capabilities, status, features, queue set-up. */
+/* The driver's side of modern virtio-pci (virtio 1.2, section 4.1): capabilities, status, features,
+ * queue set-up. */
 #ifndef GUEST_VIRTIO_PCI_H
 #define GUEST_VIRTIO_PCI_H
 
@@ -28,7 +29,8 @@ struct virtio_device {
 
 /* Finds the register blocks and sets MSI-X up. False if the function has no modern interface. */
 bool virtio_pci_probe(struct virtio_device *dev);
-/* Device status 0, and waits until the device agrees: it has then stopped using memory. Dies after 10 s. */
+/* Device status 0, and waits until the device agrees: it has then stopped using memory. Dies after
+ * 10 s. */
 void virtio_reset(struct virtio_device *dev);
 /* From reset to FEATURES_OK with what both sides know. Dies if the device refuses. */
 void virtio_negotiate(struct virtio_device *dev, uint64_t driver_features);

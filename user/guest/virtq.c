@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Split virtqueue, driver's side: the hot path of the guest. One flow of control uses a queue; the other side is the
- * device. Each barrier names its pair there.
+ * Split virtqueue, driver's side: the hot path of the guest. One flow of control uses a queue; the
+ * other side is the device. Each barrier names its pair there.
  */
 #include "virtq.h"
 
@@ -34,6 +34,16 @@ static uint64_t used_bytes(const struct virtq *vq)
 	return sizeof(*vq->used) + vq->size * sizeof(struct vring_used_elem) + sizeof(uint16_t);
 }
 
+static uint16_t virtq_head(const struct virtq *vq, uint32_t slot)
+{
+	return (uint16_t)(vq->tables ? slot : slot * vq->stride);
+}
+
+uint32_t virtq_slots(const struct virtq *vq)
+{
+	return vq->tables ? vq->size : vq->size / vq->stride;
+}
+
 void virtq_init(struct virtq *vq, uint16_t index, uint32_t size, uint32_t stride, bool indirect)
 {
 	vq->index = index;
@@ -46,11 +56,9 @@ void virtq_init(struct virtq *vq, uint16_t index, uint32_t size, uint32_t stride
 	if (indirect)
 		vq->tables = memory_alloc((uint64_t)size * stride * sizeof(*vq->tables), RING_ALIGN,
 					  "indirect tables");
-}
-
-uint32_t virtq_slots(const struct virtq *vq)
-{
-	return vq->tables ? vq->size : vq->size / vq->stride;
+	memset(vq->slot_of, 0xff, sizeof(vq->slot_of));
+	for (uint32_t slot = 0; slot < virtq_slots(vq); slot++)
+		vq->slot_of[virtq_head(vq, slot)] = (uint16_t)slot;
 }
 
 void virtq_restart(struct virtq *vq, bool event_idx)
@@ -81,28 +89,19 @@ static void fill_chain(struct vring_desc *table, uint16_t first,
 
 void virtq_add(struct virtq *vq, uint32_t slot, const struct virtq_segment *segments, uint32_t n)
 {
-	uint16_t head;
+	uint16_t head = virtq_head(vq, slot);
 
 	if (vq->tables) {
 		struct vring_desc *table = vq->tables + (uint64_t)slot * vq->stride;
 
 		fill_chain(table, 0, segments, n);
-		head = (uint16_t)slot;
 		vq->desc[head].addr = (uint64_t)table;
 		vq->desc[head].len = n * (uint32_t)sizeof(*table);
 		vq->desc[head].flags = DESC_INDIRECT;
 	} else {
-		head = (uint16_t)(slot * vq->stride);
 		fill_chain(vq->desc, head, segments, n);
 	}
 	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
-}
-
-uint32_t virtq_pending_slot(const struct virtq *vq, uint32_t n)
-{
-	uint16_t at = (uint16_t)(vq->published_idx + n);
-
-	return virtq_slot_of(vq, vq->avail->ring[at & (vq->size - 1)]);
 }
 
 /* 2.7.10: did the index step over the one the other side waits for? */
@@ -118,11 +117,12 @@ void virtq_publish(struct virtq *vq)
 
 	if (old == new)
 		return;
-	/* Release: the chains before the index. Pairs with the device's read barrier behind avail.idx. */
+	/* Release: the chains before the index. Pairs with the device's read barrier behind
+	 * avail.idx. */
 	__atomic_store_n(&vq->avail->idx, new, __ATOMIC_RELEASE);
 	vq->published_idx = new;
-	/* Index before avail_event and flags. Pairs with the fence between the device's enabling of kicks
-	 * and its last look at avail.idx: one of the two sides sees the other. */
+	/* Index before avail_event and flags. Pairs with the fence between the device's enabling of
+	 * kicks and its last look at avail.idx: one of the two sides sees the other. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->event_idx)
 		kick = need_event(__atomic_load_n(avail_event(vq), __ATOMIC_RELAXED), new, old);
@@ -149,30 +149,21 @@ bool virtq_pop(struct virtq *vq, struct vring_used_elem *elem)
 	return true;
 }
 
-uint32_t virtq_slot_of(const struct virtq *vq, uint32_t id)
-{
-	if (vq->tables)
-		return id < vq->size ? id : ~0u;
-	if (id % vq->stride || id / vq->stride >= virtq_slots(vq))
-		return ~0u;
-	return id / vq->stride;
-}
-
 void virtq_irq_arm(struct virtq *vq)
 {
 	if (vq->event_idx)
 		*used_event(vq) = vq->used_idx;
 	else
 		vq->avail->flags = 0;
-	/* Wish before the caller's last look at used.idx. Pairs with the device's fence between its store of
-	 * used.idx and its reading of the wish. */
+	/* Wish before the caller's last look at used.idx. Pairs with the device's fence between its
+	 * store of used.idx and its reading of the wish. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 void virtq_irq_disarm(struct virtq *vq)
 {
-	/* With EVENT_IDX the flag must stay 0 (2.7.7.1); an index half a turn ahead is not reached before the
-	 * next call. */
+	/* With EVENT_IDX the flag must stay 0 (2.7.7.1); an index half a turn ahead is not reached
+	 * before the next call. */
 	if (vq->event_idx)
 		*used_event(vq) = (uint16_t)(vq->used_idx + 0x7fff);
 	else

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Command line to struct words. One table names every word, its kind and its bounds; runs once, before any device. */
+/* Command line to struct words. One table names every word, its kind and its bounds; runs once,
+ * before any device. */
 #include "words.h"
 
 #include "boot.h"
@@ -7,10 +8,14 @@
 #include "virtio_blk.h"
 
 #define DEFAULT_RUNTIME_NS 10000000000ull
-/* Above any poll-max-ns in use, so that the loop that serves the disk goes to sleep in each pause. */
+/* Above any poll-max-ns in use, so that the loop that serves the disk goes to sleep in each pause.
+ */
 #define DEFAULT_PAUSE_NS   300000
 #define DEFAULT_BURST	   200
 #define DEFAULT_ECAM	   0xb0000000
+/* The hole that PC boards keep below the I/O APIC; a BAR must lie below 4 GiB. */
+#define DEFAULT_BARS	   0xfe000000
+#define MAX_BARS	   0xff000000
 #define NSEC_PER_SEC	   1000000000ull
 
 enum word_kind {
@@ -33,6 +38,7 @@ struct word {
 static const char *const rw_names[] = { "read",	     "write",  "randread", "randwrite",
 					"readwrite", "randrw", NULL };
 static const char *const verify_names[] = { "none", "crc32c", NULL };
+static const char *const move_names[] = { "no", "low", "high", NULL };
 static const char *const completion_names[] = { "poll", "irq", NULL };
 
 #define WORD(name, kind, min, max, choices)                                                        \
@@ -62,9 +68,10 @@ static const struct word table[] = {
 	WORD(noevent, WORD_COUNT, 0, 1, NULL),
 	WORD(indirect, WORD_COUNT, 0, 1, NULL),
 	WORD(getid, WORD_COUNT, 0, 1, NULL),
-	WORD(movebars, WORD_COUNT, 0, 1, NULL),
+	WORD(movebars, WORD_CHOICE, 0, 0, move_names),
 	WORD(disk, WORD_COUNT, 0, 255, NULL),
 	WORD(ecam, WORD_COUNT, 0, UINT64_MAX, NULL),
+	WORD(bars, WORD_COUNT, 1 << 20, MAX_BARS, NULL),
 	WORD(tsc_khz, WORD_COUNT, 1, 100000000, NULL),
 };
 
@@ -241,7 +248,8 @@ void words_parse(struct words *words, const char *cmdline)
 				 .seed = 1,
 				 .segs = 1,
 				 .rwmixread = 50,
-				 .ecam = DEFAULT_ECAM };
+				 .ecam = DEFAULT_ECAM,
+				 .bars = DEFAULT_BARS };
 	for (;;) {
 		const struct word *word = NULL;
 		char *name, *value;

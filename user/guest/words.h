@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The load as the command line words it, in fio's terms. Read once; constant while the load runs. */
+/* The load as the command line words it, in fio's terms. Read once; constant while the load runs.
+ */
 #ifndef GUEST_WORDS_H
 #define GUEST_WORDS_H
 
@@ -45,9 +46,10 @@ struct words {
 	uint64_t noevent;
 	uint64_t indirect;
 	uint64_t getid;
-	uint64_t movebars;
+	uint64_t movebars; /* enum pci_move */
 	uint64_t disk;
-	uint64_t ecam;
+	uint64_t ecam; /* gpa of PCI configuration space; 0: by ports */
+	uint64_t bars; /* gpa where BARs are placed that have no place */
 	uint64_t tsc_khz;
 };
 
