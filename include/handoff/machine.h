@@ -64,8 +64,8 @@ struct machine_config {
 	int64_t hold_handlers_ns; /* 0 = off; test of `lost`: queue handlers are held back once for
 				     this long, 100 ms after the start */
 	/*
-	 * Called in the main thread for each line the guest prints on its serial port, without the
-	 * newline.
+	 * Called in the main context for each line the guest prints on its serial port: without the
+	 * newline, control characters replaced. Must not block: the BQL is held.
 	 */
 	void (*console_line)(void *opaque, const char *line);
 	void *opaque;
@@ -83,8 +83,10 @@ enum machine_exit {
 };
 
 struct machine;
+struct stats_page;
 
-/* Builds everything, starts no vCPU. NULL with err, everything undone. */
+/* Builds everything, starts no vCPU. config must live until machine_free. NULL with err, everything
+ * undone. */
 struct machine *machine_new(const struct machine_config *config, struct error *err) MUST_CHECK;
 /*
  * Starts the vCPUs and serves until the end; the frames main > main_loop of path B are here.
@@ -96,5 +98,8 @@ int machine_run(struct machine *m);
  * last flush that failed (already printed).
  */
 int machine_free(struct machine *m);
+
+/* The page a tracer sees; until machine_free. Any thread reads. */
+const struct stats_page *machine_stats(const struct machine *m);
 
 #endif

@@ -2,9 +2,8 @@
 /* The VM that the tests of user/kvm share: see guest.h. */
 #include "guest.h"
 
-#include <stdarg.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include <lib/tap.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -163,10 +162,8 @@ int fixture_teardown(void **state)
 
 struct fixture *fixture_get(void **state)
 {
-	if (!*state) {
-		print_message("# /dev/kvm cannot be opened for reading and writing\n");
-		skip();
-	}
+	if (!*state)
+		skip_because("/dev/kvm cannot be opened for reading and writing");
 	return *state;
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* vCPU threads on real KVM: exits reach the address spaces, a pause is whole, a dead guest is told.
  */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include <lib/tap.h>
+
 #include <handoff/bql.h>
 #include <handoff/compiler.h>
 #include <stdio.h>

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The VM on real KVM: errors of /dev/kvm in words, RAM as slots, ioeventfds, and interrupts by
  * route and by pin. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include <lib/tap.h>
+
 #include <errno.h>
 #include <handoff/bql.h>
 #include <handoff/compiler.h>
@@ -38,8 +35,7 @@ static void test_vm__forbidden_device_says_how_to_mend(void **state)
 	struct kvm_vm *vm;
 
 	if (geteuid()) {
-		print_message("# needs root, to give it up\n");
-		skip();
+		skip_because("needs root, to give it up");
 	}
 	assert_int_equal(seteuid(65534), 0);
 	vm = vm_on("/proc/1/mem", &err);

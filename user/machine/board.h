@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Private to user/machine: the board as its parts see it. Main context. Each part is a pair of
+ * functions in the start list of board.c: start fills its fields or undoes itself, stop is called
+ * for what was started only.
+ */
+#ifndef MACHINE_BOARD_H
+#define MACHINE_BOARD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <handoff/aio.h>
+#include <handoff/guest_ram.h>
+#include <handoff/kvm.h>
+#include <handoff/machine.h>
+#include <handoff/memory.h>
+#include <handoff/stats.h>
+#include "debug_exit.h"
+#include "serial.h"
+
+struct BlockBackend;
+struct IOThread;
+struct VirtIOBlock;
+struct console;
+struct pci_host;
+
+/* Guest-physical map. Below: RAM. Above the window: the CPU's and KVM's own (IOAPIC, LAPIC). */
+#define BOARD_LOW_RAM_END_GPA 0xb0000000ull
+#define BOARD_ECAM_GPA	      0xb0000000ull
+#define BOARD_PCI_WINDOW_GPA  0xc0000000ull
+#define BOARD_PCI_WINDOW_END  0xfec00000ull
+#define BOARD_SERIAL_PORT     0x3f8
+#define BOARD_SERIAL_GSI      4
+
+struct board_iothread {
+	struct IOThread *iothread;
+	struct stats_loop *stats;
+};
+
+struct board_disk {
+	char name[STATS_NAME_LEN];
+	struct BlockBackend *blk;
+	struct VirtIOBlock *vblk;
+};
+
+struct board_move {
+	struct machine *m;
+	struct VirtIOBlock *vblk;
+	struct IOThread *loop[MACHINE_MAX_IOTHREADS + 1]; /* NULL = main loop */
+	unsigned int n_loops, next;
+	uint64_t every_ns, left; /* left: moves to do; UINT64_MAX = no end */
+	bool failed;		 /* told once */
+	struct AioTimer timer;
+};
+
+struct machine {
+	const struct machine_config *config; /* the caller's, until machine_free */
+	unsigned int n_started;		     /* entries of the start list that stand */
+	int flush_error;		     /* of the first disk whose last flush failed */
+
+	struct stats_page *stats;
+	struct stats_loop *main_stats;
+	pid_t main_tid;
+
+	struct guest_ram *ram;
+	struct MemoryRegion memory_root, io_root, ram_mr[2];
+	struct AddressSpace memory, io;
+	struct kvm_vm *vm;
+	struct pci_host *pci;
+	struct console *console;
+	struct serial serial;
+	struct debug_exit debug_exit;
+
+	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
+	struct board_disk disk[MACHINE_MAX_DISKS];
+	struct kvm_vcpu *vcpu[STATS_MAX_VCPUS];
+	struct board_move move[MACHINE_MAX_MOVES];
+	bool moving; /* a move waits for a drain: another one must not begin inside of it */
+	struct AioTimer duration_timer, hold_timer;
+	bool holding;
+};
+
+/* spaces.c: RAM and address spaces */
+int board_spaces_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_spaces_stop(struct machine *m);
+
+/* ports.c: serial port with its console, debug exit */
+int board_serial_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_serial_stop(struct machine *m);
+int board_debug_exit_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_debug_exit_stop(struct machine *m);
+
+/* iothreads.c. find: sets *iothread (NULL = main loop); -ENOENT with err. */
+int board_iothreads_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_iothreads_stop(struct machine *m);
+int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,
+			struct error *err) MUST_CHECK;
+
+/* disks.c */
+int board_disks_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_disks_stop(struct machine *m);
+struct VirtIOBlock *board_disk_find(struct machine *m, const char *name, struct error *err);
+
+/* cpus.c: vCPUs and what the first one boots */
+int board_cpus_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_cpus_stop(struct machine *m);
+int board_boot_start(struct machine *m, struct error *err) MUST_CHECK;
+
+/* moves.c */
+int board_moves_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_moves_run(struct machine *m);
+void board_moves_stop(struct machine *m);
+
+/* control.c: duration, stop on request, holding back handlers */
+int board_control_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_control_run(struct machine *m);
+void board_control_stop(struct machine *m);
+
+#endif

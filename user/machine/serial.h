@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A 16550A: what Linux's 8250 driver and a polling guest need. Timing and modem lines are not
+ * modelled: a byte is sent when it is written. Everything under the BQL. Source of rules: PC16550D
+ * data sheet (National Semiconductor, 1995).
+ */
+#ifndef MACHINE_SERIAL_H
+#define MACHINE_SERIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <handoff/memory.h>
+
+#define SERIAL_PORTS	  8
+#define SERIAL_FIFO_BYTES 16
+
+struct serial_ops {
+	void (*send)(void *opaque, uint8_t byte);
+	/* False: the transmitter stays busy until serial_send_ready. */
+	bool (*can_send)(void *opaque);
+	void (*set_irq)(void *opaque, bool level);
+};
+
+/* Caller's memory. Private to serial.c but for mr, which the board places. */
+struct serial {
+	struct MemoryRegion mr;
+	const struct serial_ops *ops;
+	void *opaque;
+	uint8_t ier, lcr, mcr, scr, fcr, divisor[2];
+	uint8_t line_errors; /* LSR's, cleared by reading it */
+	bool thr_empty_irq;  /* "transmitter empty" is pending */
+	bool irq;
+	uint8_t rx[SERIAL_FIFO_BYTES];
+	unsigned int rx_head, rx_count;
+};
+
+void serial_init(struct serial *s, const struct serial_ops *ops, void *opaque);
+void serial_release(struct serial *s);
+/* Input for the guest: takes as many bytes as there is room for, returns how many. */
+unsigned int serial_receive(struct serial *s, const uint8_t *bytes, unsigned int n);
+/* can_send turned true. */
+void serial_send_ready(struct serial *s);
+
+#endif
