@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * CPUID of a guest: what KVM supports, with the leaves that differ per vCPU filled in. Main thread, before the vCPU runs.
- * Intel SDM volume 2A, CPUID; Linux Documentation/virt/kvm/x86/cpuid.rst. Neighbours: vcpu.c.
+ * CPUID of a guest: what KVM supports, with the leaves that differ per vCPU filled in. Main thread,
+ * before the vCPU runs. Intel SDM volume 2A, CPUID; Linux Documentation/virt/kvm/x86/cpuid.rst.
+ * Neighbours: vcpu.c.
  */
 #include "vcpu.h"
 
@@ -19,7 +20,10 @@
 #define TOPOLOGY_SMT  1
 #define TOPOLOGY_CORE 2
 
-/* Leaf 0xb and 0x1f: one thread per core, all vCPUs in one package. x2APIC ids are the vCPU numbers. */
+/*
+ * Leaf 0xb and 0x1f: one thread per core, all vCPUs in one package. x2APIC ids are the vCPU
+ * numbers.
+ */
 static void set_topology(struct kvm_cpuid_entry2 *e, const struct kvm_vcpu *vcpu)
 {
 	e->edx = vcpu->id;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The run loop of a vCPU thread: path C of design.md begins here, so MMIO goes from kvm_cpu_exec straight to the address space. vCPU
- * threads, BQL not held: each access takes it for itself. Neighbours: vcpu.c calls, user/memory is called.
+ * The run loop of a vCPU thread: path C of design.md begins here, so MMIO goes from kvm_cpu_exec
+ * straight to the address space. vCPU threads, BQL not held: each access takes it for itself.
+ * Neighbours: vcpu.c calls, user/memory is called.
  */
 #include "vcpu.h"
 
@@ -14,8 +15,9 @@
 #include "vm.h"
 
 /*
- * A pause is seen only where KVM_RUN says EINTR: KVM finishes the instruction whose MMIO or PIO we emulated before it looks at
- * immediate_exit, so the registers are whole then. An access in pieces comes back as further exits, handled as usual.
+ * A pause is seen only where KVM_RUN says EINTR: KVM finishes the instruction whose MMIO or PIO we
+ * emulated before it looks at immediate_exit, so the registers are whole then. An access in pieces
+ * comes back as further exits, handled as usual.
  */
 FRAME int kvm_cpu_exec(struct kvm_vcpu *vcpu)
 {
@@ -102,7 +104,10 @@ enum kvm_stop_reason kvm_handle_end(struct kvm_vcpu *vcpu)
 			 run->internal.suberror);
 		break;
 	default:
-		/* HLT is KVM's own business with its irqchip; everything else is off unless asked for. */
+		/*
+		 * HLT is KVM's own business with its irqchip; everything else is off unless asked
+		 * for.
+		 */
 		snprintf(why, sizeof(why), "exit %u, which this VMM does not know",
 			 run->exit_reason);
 		break;

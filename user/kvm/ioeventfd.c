@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * ioeventfds to KVM: a guest write at an address sets an eventfd without leaving the kernel. Whatever KVM refuses is an errno that
- * virtio turns into the slow path (semantics.md 3.2). BQL. Neighbours: slots.c, vm.c; user/memory calls us.
+ * ioeventfds to KVM: a guest write at an address sets an eventfd without leaving the kernel.
+ * Whatever KVM refuses is an errno that virtio turns into the slow path (semantics.md 3.2). BQL.
+ * Neighbours: slots.c, vm.c; user/memory calls us.
  */
 #include "vm.h"
 
@@ -10,7 +11,10 @@
 #include <sys/ioctl.h>
 #include <handoff/event_notifier.h>
 
-/* What size 0 (any width) becomes on a KVM that must be told one: the width of virtio's notify write, virtio 1.2 4.1.5.2. */
+/*
+ * What size 0 (any width) becomes on a KVM that must be told one: the width of virtio's notify
+ * write, virtio 1.2 4.1.5.2.
+ */
 #define NOTIFY_BYTES 2
 
 static int ioeventfd_ioctl(struct kvm_vm *vm, uint64_t addr, const struct MemoryRegionIoeventfd *fd,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The irq sink on KVM: each route is a GSI whose routing entry is an MSI message, and an irqfd that raises it. A masked route
- * has no irqfd, so signals stay in the eventfd. BQL; signalling needs nobody. Neighbours: vm.c; user/pci calls us.
+ * The irq sink on KVM: each route is a GSI whose routing entry is an MSI message, and an irqfd that
+ * raises it. A masked route has no irqfd, so signals stay in the eventfd. BQL; signalling needs
+ * nobody. Neighbours: vm.c; user/pci calls us.
  */
 #include "vm.h"
 
@@ -14,7 +15,9 @@
 
 #define PIC_PINS       16
 #define IOAPIC_PINS    24
-/* GSIs 0-23 are the pins, as KVM routes them when it creates the irqchip; MSI routes come behind. */
+/*
+ * GSIs 0-23 are the pins, as KVM routes them when it creates the irqchip; MSI routes come behind.
+ */
 #define FIRST_MSI_GSI  IOAPIC_PINS
 #define DEFAULT_ROUTES (PIC_PINS + IOAPIC_PINS)
 
@@ -52,7 +55,10 @@ static void add_default_routes(struct kvm_irq_routing *table)
 		add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
 }
 
-/* KVM takes the whole table or nothing; it switches by RCU, so a signal meets the old entry or the new one. */
+/*
+ * KVM takes the whole table or nothing; it switches by RCU, so a signal meets the old entry or the
+ * new one.
+ */
 static int routes_commit(struct kvm_vm *vm)
 {
 	struct kvm_irqs *irqs = &vm->irqs;
@@ -61,8 +67,7 @@ static int routes_commit(struct kvm_vm *vm)
 	irqs->table->nr = 0;
 	irqs->table->flags = 0;
 	add_default_routes(irqs->table);
-	list_for_each_entry(route, &irqs->routes, node)
-	{
+	list_for_each_entry(route, &irqs->routes, node) {
 		irqs->table->entries[irqs->table->nr++] = (struct kvm_irq_routing_entry){
 			.gsi = route->gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
@@ -82,8 +87,9 @@ static int irqfd_set(struct irq_route *route, uint32_t flags)
 }
 
 /*
- * KVM fires a count it finds at assignment but leaves it in the eventfd, where it would look pending at the next mask. So it is
- * taken out before, and written again after: then the irqfd consumes it. A signal in between is fired by KVM.
+ * KVM fires a count it finds at assignment but leaves it in the eventfd, where it would look
+ * pending at the next mask. So it is taken out before, and written again after: then the irqfd
+ * consumes it. A signal in between is fired by KVM.
  */
 static int irqfd_assign(struct irq_route *route)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Registers of a vCPU: the state a PVH kernel is entered in, and a dump for a guest that died. Main thread before the first run, then the
- * vCPU's own thread. Neighbours: vcpu.c, exec.c; machine/boot_pvh.c knows entry and start_info.
+ * Registers of a vCPU: the state a PVH kernel is entered in, and a dump for a guest that died. Main
+ * thread before the first run, then the vCPU's own thread. Neighbours: vcpu.c, exec.c;
+ * machine/boot_pvh.c knows entry and start_info.
  */
 #include "vcpu.h"
 
@@ -19,7 +20,10 @@
 #define TYPE_CODE_RX  0xb
 #define TYPE_TSS_BUSY 0xb
 
-/* PVH (xen/docs/misc/pvh): CS flat 32-bit code, DS, ES and SS flat data, a 32-bit TSS of 0x67 bytes, CR0.PE only, ebx = start_info. */
+/*
+ * PVH (xen/docs/misc/pvh): CS flat 32-bit code, DS, ES and SS flat data, a 32-bit TSS of 0x67
+ * bytes, CR0.PE only, ebx = start_info.
+ */
 int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *pvh, struct error *err)
 {
 	struct kvm_segment code = { .limit = 0xffffffff,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Guest RAM to KVM: a listener on system memory that turns each visible range of RAM into a memory slot. What is no RAM has no slot, so
- * the guest's accesses there exit or meet an ioeventfd. BQL. Neighbours: vm.c, ioeventfd.c; user/memory calls us.
+ * Guest RAM to KVM: a listener on system memory that turns each visible range of RAM into a memory
+ * slot. What is no RAM has no slot, so the guest's accesses there exit or meet an ioeventfd. BQL.
+ * Neighbours: vm.c, ioeventfd.c; user/memory calls us.
  */
 #include "vm.h"
 
@@ -12,7 +13,10 @@
 #include <sys/ioctl.h>
 
 #define SLOT_PAGE 4096ull
-/* RAM is two ranges; a guest may cut them by BARs placed over them, so some more. KVM's own limit is in the thousands. */
+/*
+ * RAM is two ranges; a guest may cut them by BARs placed over them, so some more. KVM's own limit
+ * is in the thousands.
+ */
 #define SLOTS_MAX 512
 
 static struct kvm_vm *vm_of(struct MemoryListener *l)
@@ -98,7 +102,10 @@ static void slots_region_del(struct MemoryListener *l, const struct MemoryRegion
 		return; /* was refused */
 	slot.size = 0;
 	if (set_slot(vm, at, &slot, NULL, 0)) {
-		/* KVM has no reason to refuse this; to go on would leave the guest memory we hand to others. */
+		/*
+		 * KVM has no reason to refuse this; to go on would leave the guest memory we hand
+		 * to others.
+		 */
 		log_error("KVM does not give back the memory slot at 0x%llx: %m",
 			  (unsigned long long)slot.gpa);
 		abort();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * vCPU threads: made, resumed, paused, ended. A pause is a wish under the lock, immediate_exit, and a signal: whichever side
- * of the door of KVM_RUN the thread is on, one of them gets it out. Neighbours: exec.c runs the guest, vm.c owns us.
+ * vCPU threads: made, resumed, paused, ended. A pause is a wish under the lock, immediate_exit, and
+ * a signal: whichever side of the door of KVM_RUN the thread is on, one of them gets it out.
+ * Neighbours: exec.c runs the guest, vm.c owns us.
  */
 #include "vcpu.h"
 
@@ -57,7 +58,10 @@ static void vcpu_run_locked(struct kvm_vcpu *vcpu)
 		bql_unlock();
 	}
 	pthread_mutex_lock(&vcpu->lock);
-	/* After the callback: who sees another state than RUNNING knows that we have left all device code. */
+	/*
+	 * After the callback: who sees another state than RUNNING knows that we have left all
+	 * device code.
+	 */
 	vcpu_set_state_locked(vcpu, reason == KVM_STOP_NONE ? VCPU_PAUSED : VCPU_STOPPED);
 }
 
@@ -90,7 +94,10 @@ static int vcpu_start_thread(struct kvm_vcpu *vcpu, struct error *err)
 	int ret;
 
 	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
-	/* The thread is born with everything blocked, so that it never takes a signal meant for the main thread. */
+	/*
+	 * The thread is born with everything blocked, so that it never takes a signal meant for the
+	 * main thread.
+	 */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = pthread_create(&vcpu->thread, NULL, kvm_vcpu_thread_fn, vcpu);
@@ -169,7 +176,9 @@ free:
 	return NULL;
 }
 
-/* Lock held. The thread may be in KVM_RUN or on its way there; device code it is in ends by itself. */
+/*
+ * Lock held. The thread may be in KVM_RUN or on its way there; device code it is in ends by itself.
+ */
 static void vcpu_ask_locked(struct kvm_vcpu *vcpu, enum vcpu_want want)
 {
 	vcpu->want = want;

@@ -15,8 +15,8 @@ struct kvm_vcpu {
 	struct kvm_vm *vm;
 	unsigned int id;
 	int fd;
-	struct kvm_run *
-		run; /* shared with KVM; the thread's while it is outside KVM_RUN, but for immediate_exit */
+	struct kvm_run *run; /* shared with KVM; the thread's while it is outside KVM_RUN, but for
+				immediate_exit */
 	void (*stopped)(void *opaque, enum kvm_stop_reason reason);
 	void *opaque;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The VM: /dev/kvm opened and judged, the in-kernel interrupt controllers made, and the listeners attached that keep KVM's
- * memory slots and ioeventfds equal to our address spaces. Main context. Neighbours: slots.c, ioeventfd.c, irqfd.c, vcpu.c.
+ * The VM: /dev/kvm opened and judged, the in-kernel interrupt controllers made, and the listeners
+ * attached that keep KVM's memory slots and ioeventfds equal to our address spaces. Main context.
+ * Neighbours: slots.c, ioeventfd.c, irqfd.c, vcpu.c.
  */
 #include "vm.h"
 
@@ -13,8 +14,9 @@
 #include <unistd.h>
 
 /*
- * Where KVM on Intel CPUs without "unrestricted guest" keeps a page table and a TSS of its own: four pages that must be neither
- * RAM nor a device. Right below the usual place of a BIOS, as every VMM has it.
+ * Where KVM on Intel CPUs without "unrestricted guest" keeps a page table and a TSS of its own:
+ * four pages that must be neither RAM nor a device. Right below the usual place of a BIOS, as every
+ * VMM has it.
  */
 #define IDENTITY_MAP_GPA 0xfeffc000ull
 #define TSS_GPA		 (IDENTITY_MAP_GPA + 0x1000)
@@ -92,7 +94,10 @@ static int check_device(struct kvm_vm *vm, const char *device, struct error *err
 
 static int create_vm(struct kvm_vm *vm, struct error *err)
 {
-	/* GET_API_VERSION passed, so EINTR is the one failure that is worth another try (a signal in mm setup). */
+	/*
+	 * GET_API_VERSION passed, so EINTR is the one failure that is worth another try (a signal
+	 * in mm setup).
+	 */
 	do
 		vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);
@@ -112,7 +117,9 @@ static int create_irqchip(struct kvm_vm *vm, struct error *err)
 		return error_set(err, -errno, "KVM_SET_TSS_ADDR: %m");
 	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
 		return error_set(err, -errno, "KVM cannot create interrupt controllers: %m");
-	/* A Linux guest without kvmclock calibrates its timers by the 8254; nobody else misses it. */
+	/*
+	 * A Linux guest without kvmclock calibrates its timers by the 8254; nobody else misses it.
+	 */
 	if (kvm_vm_has_cap(vm, KVM_CAP_PIT2) && ioctl(vm->fd, KVM_CREATE_PIT2, &pit) < 0)
 		return error_set(err, -errno, "KVM cannot create the 8254 timer: %m");
 	return 0;

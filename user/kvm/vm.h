@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Private to user/kvm: the VM as its parts see it. One per machine; everything under the BQL but the file descriptors and
- * the address spaces, which never change after kvm_vm_new, so vCPU threads read them freely.
+ * Private to user/kvm: the VM as its parts see it. One per machine; everything under the BQL but
+ * the file descriptors and the address spaces, which never change after kvm_vm_new, so vCPU threads
+ * read them freely.
  */
 #ifndef KVM_VM_H
 #define KVM_VM_H

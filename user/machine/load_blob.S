@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The built-in load guest (user/guest) as bytes of ours; the Makefile puts its folder on the assembler's path. */
+/*
+ * The built-in load guest (user/guest) as bytes of ours; the Makefile puts its folder on the
+ * assembler's path.
+ */
 	.section .rodata
 	.globl	handoff_load_elf_start, handoff_load_elf_end
 	.balign	16

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that does what a list in its RAM says (struct op in guest.h), in 32-bit protected mode as PVH enters it: ebx = first op. Copied to
- * GUEST_CODE_GPA by the tests. Two interrupt handlers report to a port.
+ * A guest that does what a list in its RAM says (struct op in guest.h), in 32-bit protected mode as
+ * PVH enters it: ebx = first op. Copied to GUEST_CODE_GPA by the tests. Two interrupt handlers
+ * report to a port.
  */
 #include "guest.h"
 
@@ -83,7 +84,10 @@ idle:
 	hlt
 	jmp	idle
 
-/* Interrupts are let in by `idle` alone, so a handler goes back there: KVM emulates no iret in protected mode. */
+/*
+ * Interrupts are let in by `idle` alone, so a handler goes back there: KVM emulates no iret in
+ * protected mode.
+ */
 	.macro	handler nr
 guest_handler\nr:
 	movl	$\nr, %eax

@@ -3,6 +3,7 @@
 #include <lib/tap.h>
 
 #include <handoff/main_loop.h>
+#include <stdio.h>
 #include <string.h>
 #include "console.h"
 
@@ -19,7 +20,7 @@ static void on_line(void *opaque, const char *line)
 
 	r->lines++;
 	r->bytes += strlen(line);
-	strcpy(r->last, line);
+	snprintf(r->last, sizeof(r->last), "%s", line);
 }
 
 static void on_room(void *opaque)
