@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The vocabulary of design.md as numbers, and what the BPF programs keep in their maps. Seen by bpf/ and user/trace. Append only.
+ * The vocabulary of design.md as numbers, and what the BPF programs keep in their maps. Seen by
+ * bpf/ and user/trace. Append only.
  *
- * Nothing is told to the kernel in advance but the VMM's process id: kicks are keyed by the guest address they hit, interrupts by their
- * MSI message, and user space gives those keys their queue names from the stats page. So no kick is missed while a map is filled.
+ * Nothing is told to the kernel in advance but the VMM's process id: kicks are keyed by the guest
+ * address they hit, interrupts by their MSI message, and user space gives those keys their queue
+ * names from the stats page. So no kick is missed while a map is filled.
  */
 #ifndef HANDOFF_ABI_MODEL_H
 #define HANDOFF_ABI_MODEL_H
@@ -45,8 +47,9 @@ struct kick_key {
 };
 
 /*
- * Everything seen of one guest address. Counters only grow. A window is the time between two consumptions of its eventfd. The vCPU
- * side (several vCPUs may kick one queue) adds atomically; the loop side has one writer: the loop that serves the queue.
+ * Everything seen of one guest address. Counters only grow. A window is the time between two
+ * consumptions of its eventfd. The vCPU side (several vCPUs may kick one queue) adds atomically;
+ * the loop side has one writer: the loop that serves the queue.
  */
 struct kick_state {
 	/* vCPU side */
@@ -59,17 +62,18 @@ struct kick_state {
 	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
 	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
 	__u32 woke_tid;	  /* whose sleep */
-	__u32 slot;	  /* 1 + index of its row in stage_hists; 0 = it never signalled an eventfd */
+	__u32 slot; /* 1 + index of its row in stage_hists; 0 = it never signalled an eventfd */
 	/* loop side: the program at handoff:queue_notified */
 	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
-	__u64 spurious; /* entered with nothing there */
+	__u64 spurious;	 /* entered with nothing there */
 	__u64 served_ns; /* last entry */
 };
 
 /*
- * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Row slot * KICK_STAGES + stage of stage_hists.
- * Added to atomically (hist_add_shared): several vCPUs may kick one queue, and one queue may change its loop.
+ * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Row slot * KICK_STAGES
+ * + stage of stage_hists. Added to atomically (hist_add_shared): several vCPUs may kick one queue,
+ * and one queue may change its loop.
  */
 #define KICK_STAGES (STAGE_DISPATCH + 1)
 
@@ -93,8 +97,8 @@ struct loop_state {
 	__u64 runq_wake_ns;    /* runnable after a wake, until it ran */
 	__u64 runq_preempt_ns; /* runnable after being preempted */
 	__u64 preemptions;
-	__u64 run_ns; /* on a CPU */
-	__u64 exit_ns; /* the thread ended; 0 = it lives */
+	__u64 run_ns;	   /* on a CPU */
+	__u64 exit_ns;	   /* the thread ended; 0 = it lives */
 	__u64 poll_end_ns; /* poll mode last left */
 	__u32 polling;	   /* 1 = in poll mode: notifications are off */
 	__s32 cpu;	   /* it ran on last; -1 = not seen running */
@@ -125,8 +129,9 @@ enum loss {
 };
 
 /*
- * Every guest address written to takes a kick key, configuration space too: a Linux guest that boots writes to some hundreds. Only
- * those that signal an eventfd take a slot of histograms (12 KiB each).
+ * Every guest address written to takes a kick key, configuration space too: a Linux guest that
+ * boots writes to some hundreds. Only those that signal an eventfd take a slot of histograms (12
+ * KiB each).
  */
 #define MODEL_MAX_KICK_KEYS 8192
 #define MODEL_MAX_SLOTS	    128

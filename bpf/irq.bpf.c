@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * The way back. An irqfd's MSI is sent inside the write to the irqfd, in the writer's thread:
+ * kvm_msi_set_irq, then kvm_apic_accept_irq once the local APIC has it; vcpu.bpf.c sees the guest
+ * entered. kvm_set_irq is of no use here: it fires for pins only, in a kernel worker, and does not
+ * say which VM.
+ */
+#include "state.h"
+
+/* An MSI whose vCPU never accepted it (masked) must not be paired with a later interrupt of this
+ * thread. */
+#define ACCEPT_WITHIN_NS 1000000
+
+static __always_inline struct irq_state *irq_find_or_make(const struct irq_key *key)
+{
+	struct irq_state *state, *empty;
+	__u32 zero = 0;
+
+	state = bpf_map_lookup_elem(&irqs, key);
+	if (state)
+		return state;
+	empty = bpf_map_lookup_elem(&empty_irq, &zero);
+	if (!empty)
+		return NULL;
+	bpf_map_update_elem(&irqs, key, empty, BPF_NOEXIST);
+	state = bpf_map_lookup_elem(&irqs, key);
+	if (!state)
+		lost(LOSS_MAPS);
+	return state;
+}
+
+/* (address, data). Under the irqfd's lock: no state is made for an unknown thread. */
+SEC("?raw_tp/kvm_msi_set_irq")
+int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct irq_key key = { .address = ctx->args[0], .data = ctx->args[1] };
+	struct irq_state *irq;
+	struct thread_state *t;
+
+	if (!ours())
+		return 0;
+	t = thread_find(current_task());
+	if (!t)
+		return 0;
+	irq = irq_find_or_make(&key);
+	if (!irq)
+		return 0;
+	ADD(irq->signalled, 1);
+	t->msi = key;
+	t->msi_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* (apicid, delivery mode, trigger mode, vector) */
+SEC("?raw_tp/kvm_apic_accept_irq")
+int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct accepted_irq *accepted;
+	struct thread_state *t;
+	struct irq_state *irq;
+	struct irq_key key;
+	__u64 now, begin;
+	__u32 apicid = ctx->args[0];
+
+	if (!ours())
+		return 0;
+	t = thread_find(current_task());
+	if (!t || !t->msi_ns)
+		return 0;
+	begin = t->msi_ns;
+	t->msi_ns = 0;
+	now = bpf_ktime_get_ns();
+	if (now - begin > ACCEPT_WITHIN_NS)
+		return 0;
+	key = t->msi;
+	irq = bpf_map_lookup_elem(&irqs, &key);
+	if (!irq) {
+		lost(LOSS_LOOKUPS);
+		return 0;
+	}
+	ADD(irq->accepted, 1);
+	irq_hist_add(&key, STAGE_INJECT, since(begin, now));
+	accepted = bpf_map_lookup_elem(&accepted_irqs, &apicid);
+	if (accepted && !accepted->t_ns) {
+		accepted->key = key;
+		accepted->t_ns = now;
+	}
+	return 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The definitions of maps.h. */
+#include "maps.h"
+
+struct threads_state_map thread_states SEC(".maps");
+struct kicks_map kicks SEC(".maps");
+struct stage_hists_map stage_hists SEC(".maps");
+struct irqs_map irqs SEC(".maps");
+struct accepted_irqs_map accepted_irqs SEC(".maps");
+struct thread_rows_map thread_rows SEC(".maps");
+struct empty_irq_map empty_irq SEC(".maps");
+
+const volatile struct trace_config config = {};
+__u64 losses[LOSSES] = {};
+__u32 slots_used = 0, rows_used = 0;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

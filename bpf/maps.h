@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The maps and globals all programs share: declared here, defined once in maps.bpf.c, joined by the
+ * BPF linker. Filled in the kernel, read by user/trace. What is private to the programs
+ * (thread_state) is not in include/abi.
+ */
+#ifndef HANDOFF_BPF_MAPS_H
+#define HANDOFF_BPF_MAPS_H
+
+#include <stdbool.h>
+#include "kernel_types.h"
+#include <abi/config.h>
+#include <abi/model.h>
+
+/*
+ * What we remember of one thread of the VMM, as a vCPU, as a loop, and as a sender of interrupts.
+ * Task storage: it goes with the thread. Made in process context only (the iterator, fork, a vCPU's
+ * exit, a USDT point); the scheduler's hooks only look it up, since allocating under a run queue's
+ * lock is not to be had.
+ */
+struct thread_state {
+	__u32 row; /* 1 + index into threads; 0 = the table is full */
+
+	/* as a vCPU: the kick it is carrying out */
+	__u32 armed;   /* 1 = key was written to and nothing has happened to this vCPU since */
+	__u32 in_exit; /* 1 = between kvm_exit and kvm_entry */
+	__u32 early_tid;
+	struct kick_key key;
+	__u64 exit_ns; /* last kvm_exit; 0 = none */
+	__u64 kick_ns;
+	__u64 early_signal_ns,
+		early_woke_ns; /* in an exit whose kick is told only afterwards (kvm_fast_mmio) */
+
+	/* as a loop: the last wake by a kick, and how it went on */
+	__u64 wake_signal_ns, wake_waking_ns, wake_runnable_ns, wake_oncpu_ns;
+
+	/* on the run queue */
+	__u64 runnable_ns; /* 0 = running, asleep, or not known */
+	__u64 oncpu_ns;	   /* 0 = not on a CPU */
+	__u32 preempted;   /* runnable since it was preempted, not since it was woken */
+	__u32 pad;
+
+	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
+	struct irq_key msi;
+	__u64 msi_ns;
+};
+
+/* An interrupt accepted for a vCPU that has not entered the guest since. */
+struct accepted_irq {
+	struct irq_key key;
+	__u64 t_ns;
+};
+
+struct threads_state_map {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+};
+
+struct kicks_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_KICK_KEYS);
+	__type(key, struct kick_key);
+	__type(value, struct kick_state);
+};
+
+struct stage_hists_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MODEL_MAX_SLOTS *KICK_STAGES);
+	__type(key, __u32);
+	__type(value, struct hist);
+};
+
+struct irqs_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_IRQ_KEYS);
+	__type(key, struct irq_key);
+	__type(value, struct irq_state);
+};
+
+struct accepted_irqs_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODEL_MAX_VCPUS);
+	__type(key, __u32);
+	__type(value, struct accepted_irq);
+};
+
+struct thread_rows_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODEL_MAX_THREADS);
+	__type(key, __u32);
+	__type(value, struct thread_row);
+};
+
+/* Too large for the stack of a program, and the same each time: what a new entry starts as. */
+struct empty_irq_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct irq_state);
+};
+
+extern struct threads_state_map thread_states SEC(".maps");
+extern struct kicks_map kicks SEC(".maps");
+extern struct stage_hists_map stage_hists SEC(".maps");
+extern struct irqs_map irqs SEC(".maps");
+extern struct accepted_irqs_map accepted_irqs SEC(".maps");
+extern struct thread_rows_map thread_rows SEC(".maps");
+extern struct empty_irq_map empty_irq SEC(".maps");
+
+extern const volatile struct trace_config config;
+extern __u64 losses[LOSSES];
+extern __u32 slots_used, rows_used;
+
+#define ADD(counter, n) __sync_fetch_and_add(&(counter), (n))
+
+static __always_inline void lost(enum loss what)
+{
+	ADD(losses[what], 1);
+}
+
+static __always_inline bool ours(void)
+{
+	return bpf_get_current_pid_tgid() >> 32 == config.tgid;
+}
+
+/* end - begin; the clocks of two CPUs may be apart by some ns. */
+static __always_inline __u64 since(__u64 begin, __u64 end)
+{
+	if (end >= begin)
+		return end - begin;
+	lost(LOSS_CLOCK);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Finding and making the states of maps.h, and adding to their histograms. Inlined into every
+ * program. */
+#ifndef HANDOFF_BPF_STATE_H
+#define HANDOFF_BPF_STATE_H
+
+#include "maps.h"
+
+/* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
+int stage_hist_add(__u32 slot, __u32 stage, __u64 ns);
+int irq_hist_add(const struct irq_key *key, __u32 stage, __u64 ns);
+
+/* Rows are counted on even when the table is full, so that the loss is seen; index bounded for the
+ * verifier. */
+static __always_inline struct thread_row *thread_row(const struct thread_state *t)
+{
+	__u32 index = t->row - 1;
+
+	return bpf_map_lookup_elem(&thread_rows, &index);
+}
+
+/* Any context. NULL: this thread is not known. */
+static __always_inline struct thread_state *thread_find(struct task_struct *task)
+{
+	return bpf_task_storage_get(&thread_states, (void *)task, 0, 0);
+}
+
+/* Process context only. */
+static __always_inline struct thread_state *thread_make(struct task_struct *task)
+{
+	struct thread_state *t;
+	struct thread_row *row;
+	__u32 index;
+
+	t = thread_find(task);
+	if (t)
+		return t;
+	t = bpf_task_storage_get(&thread_states, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		lost(LOSS_MAPS);
+		return NULL;
+	}
+	index = ADD(rows_used, 1);
+	row = bpf_map_lookup_elem(&thread_rows, &index);
+	if (!row) {
+		lost(LOSS_MAPS);
+		return t;
+	}
+	row->loop.cpu = -1;
+	row->tid = task->pid;
+	t->row = index + 1;
+	return t;
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task_btf();
+}
+
+static __always_inline struct kick_state *kick_find_or_make(const struct kick_key *key)
+{
+	struct kick_state *state;
+	const struct kick_state empty = {};
+
+	state = bpf_map_lookup_elem(&kicks, key);
+	if (state)
+		return state;
+	/* Two vCPUs at once: one makes it, both find it. */
+	bpf_map_update_elem(&kicks, key, &empty, BPF_NOEXIST);
+	state = bpf_map_lookup_elem(&kicks, key);
+	if (!state)
+		lost(LOSS_MAPS);
+	return state;
+}
+
+/* A slot of histograms is taken by the first event that shows that this address signals an eventfd.
+ */
+static __always_inline void kick_take_slot(struct kick_state *state)
+{
+	__u32 slot;
+
+	if (state->slot)
+		return;
+	slot = ADD(slots_used, 1) + 1;
+	if (slot > MODEL_MAX_SLOTS) {
+		lost(LOSS_MAPS);
+		return;
+	}
+	/* Of two vCPUs that race, one wastes a slot. */
+	__sync_val_compare_and_swap(&state->slot, 0, slot);
+}
+
+static __always_inline void kick_add(const struct kick_state *state, enum stage stage, __u64 ns)
+{
+	if (state->slot)
+		stage_hist_add(state->slot - 1, stage, ns);
+}
+
+#endif

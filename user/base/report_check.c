@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* "Truth is checked, not hoped for": the equalities that a report must fulfil, whoever made it.
+ * Pure. */
+#include <handoff/report.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <handoff/compiler.h>
+
+struct check {
+	void (*tell)(void *opaque, const char *line);
+	void *opaque;
+	unsigned int violations;
+};
+
+static void PRINTF_LIKE(2, 3) violated(struct check *c, const char *fmt, ...)
+{
+	char line[300];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	c->violations++;
+	if (c->tell)
+		c->tell(c->opaque, line);
+}
+
+/* A number the guest reported. False if it said nothing of that name, or no number. */
+static bool guest_number(const struct report *r, const char *key, uint64_t *value)
+{
+	uint32_t i;
+	char *end;
+
+	for (i = 0; i < r->n_guest; i++) {
+		if (strcmp(r->guest[i].key, key))
+			continue;
+		errno = 0;
+		*value = strtoull(r->guest[i].value, &end, 10);
+		return !errno && end != r->guest[i].value && !*end;
+	}
+	return false;
+}
+
+/*
+ * A guest that reported has ended by itself and nothing was under way. One that was stopped or
+ * killed may have kicked last without being served: then BPF may have seen more than the VMM, never
+ * less.
+ */
+static void check_queue(struct check *c, const struct report *r, const struct report_queue *q)
+{
+	uint64_t sum = 0;
+	unsigned int o;
+
+	for (o = 0; o < OUTCOMES; o++)
+		sum += q->outcome[o];
+	if (sum != q->arrivals)
+		violated(c, "%s queue %u: outcomes add up to %" PRIu64 ", arrivals are %" PRIu64,
+			 q->device, q->queue, sum, q->arrivals);
+	if (q->completions > q->requests)
+		violated(c, "%s queue %u: %" PRIu64 " completions of %" PRIu64 " requests",
+			 q->device, q->queue, q->completions, q->requests);
+	if (q->kicks_evidence != EVIDENCE_EXACT)
+		return;
+	if (r->n_guest ? q->kicks != q->kicks_vmm : q->kicks < q->kicks_vmm)
+		violated(c,
+			 "%s queue %u: %" PRIu64 " kicks seen by BPF, %" PRIu64
+			 " counted by the VMM",
+			 q->device, q->queue, q->kicks, q->kicks_vmm);
+}
+
+static void check_guest(struct check *c, const struct report *r)
+{
+	uint64_t kicks = 0, requests = 0, said;
+	uint32_t i;
+
+	for (i = 0; i < r->n_queues; i++) {
+		kicks += r->queue[i].kicks;
+		requests += r->queue[i].requests;
+	}
+	if (guest_number(r, "kicks", &said) && said != kicks)
+		violated(c, "%" PRIu64 " kicks seen, the guest sent %" PRIu64, kicks, said);
+	if (guest_number(r, "requests", &said) && said != requests)
+		violated(c, "%" PRIu64 " requests seen, the guest made %" PRIu64, requests, said);
+}
+
+static void check_loop(struct check *c, const struct report_loop *l)
+{
+	uint64_t sum = l->handling_ns + l->polling_hit_ns + l->polling_waste_ns + l->blocked_ns +
+		       l->runq_ns;
+	uint64_t apart = sum > l->wall_ns ? sum - l->wall_ns : l->wall_ns - sum;
+
+	if (l->account_evidence != EVIDENCE_ABSENT && apart > l->wall_ns / 100)
+		violated(c, "loop %s: its account adds up to %" PRIu64 " ns of %" PRIu64 " ns",
+			 l->id, sum, l->wall_ns);
+}
+
+unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line),
+			  void *opaque)
+{
+	static const char *const losses[LOSSES] = {
+		[LOSS_RECORDS] = "records dropped",
+		[LOSS_LOOKUPS] = "states not found",
+		[LOSS_MAPS] = "map entries refused",
+		[LOSS_CLOCK] = "ends before their beginnings",
+	};
+	struct check c = { .tell = tell, .opaque = opaque };
+	uint32_t i;
+
+	for (i = 0; i < r->n_queues; i++)
+		check_queue(&c, r, &r->queue[i]);
+	check_guest(&c, r);
+	for (i = 0; i < r->n_loops; i++)
+		check_loop(&c, &r->loop[i]);
+	for (i = 0; i < LOSSES; i++)
+		if (r->loss[i])
+			violated(&c, "the tracer lost something: %" PRIu64 " %s", r->loss[i],
+				 losses[i]);
+	return c.violations;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The rules of evidence. A hook that is attached proves nothing: kvm_exit attaches on a KVM in
+ * software and never fires. So a stage is judged by what is attached and by what was seen.
+ */
+#include "evidence.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <handoff/compiler.h>
+
+struct judge {
+	const struct evidence_facts *facts;
+	struct evidence_verdict *verdict;
+};
+
+static void PRINTF_LIKE(4, 5)
+	rule(const struct judge *j, enum stage stage, enum evidence evidence, const char *fmt, ...)
+{
+	va_list args;
+
+	j->verdict->evidence[stage] = evidence;
+	va_start(args, fmt);
+	vsnprintf(j->verdict->reason[stage], EVIDENCE_TEXT, fmt, args);
+	va_end(args);
+}
+
+/* The first program of a list that is not attached; PROGRAMS if all are. */
+static enum program missing(const struct evidence_facts *f, const enum program *needed, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!f->attached[needed[i]])
+			return needed[i];
+	return PROGRAMS;
+}
+
+/* Says that a stage is absent since a program it needs is. True if so. */
+static bool lacks(const struct judge *j, enum stage stage, const enum program *needed, size_t n)
+{
+	enum program p = missing(j->facts, needed, n);
+
+	if (p == PROGRAMS)
+		return false;
+	rule(j, stage, EVIDENCE_ABSENT, "no %s: %s", programs[p].target,
+	     j->facts->why[p] ? j->facts->why[p] : "not attached");
+	return true;
+}
+
+#define NEEDS(...)                                                                                 \
+	(const enum program[]){ __VA_ARGS__ }, ARRAY_SIZE(((const enum program[]){ __VA_ARGS__ }))
+
+/* A KVM tracepoint that is attached but silent. */
+static bool silent(const struct judge *j, enum stage stage, const char *tracepoint, uint64_t seen)
+{
+	if (seen)
+		return false;
+	if (j->facts->mmio_writes)
+		rule(j, stage, EVIDENCE_ABSENT,
+		     "%s never fired in %llu guest writes: this KVM is %s", tracepoint,
+		     (unsigned long long)j->facts->mmio_writes, j->facts->kvm);
+	else
+		rule(j, stage, EVIDENCE_ABSENT, "%s has not fired yet: no guest has run",
+		     tracepoint);
+	return true;
+}
+
+static void decide_kick(const struct judge *j)
+{
+	const struct evidence_facts *f = j->facts;
+	bool hooked = f->attached[PROGRAM_SIGNAL_MASK] || f->attached[PROGRAM_SIGNAL];
+
+	if (!lacks(j, STAGE_EXIT, NEEDS(PROGRAM_KVM_EXIT, PROGRAM_MMIO)) &&
+	    !silent(j, STAGE_EXIT, "kvm_exit", f->exits))
+		rule(j, STAGE_EXIT, EVIDENCE_EXACT, "%s", "");
+	if (hooked && f->attached[PROGRAM_MMIO])
+		rule(j, STAGE_SIGNAL, EVIDENCE_EXACT, "%s", "");
+	else if (!lacks(j, STAGE_SIGNAL, NEEDS(PROGRAM_MMIO, PROGRAM_WAKING)))
+		rule(j, STAGE_SIGNAL, EVIDENCE_INFERRED,
+		     "ends at the wake it causes (sched_waking); kicks that woke nobody are left out");
+	if (!lacks(j, STAGE_WAKE,
+		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_NOTIFIED)))
+		rule(j, STAGE_WAKE, hooked ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
+		     hooked ? "" : "begins at sched_waking in the kicking vCPU's thread");
+	if (!lacks(j, STAGE_RUNQ,
+		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_SWITCH,
+			 PROGRAM_NOTIFIED)))
+		rule(j, STAGE_RUNQ, EVIDENCE_EXACT, "%s", "");
+	if (!lacks(j, STAGE_DISPATCH,
+		   NEEDS(PROGRAM_NOTIFIED, PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_SWITCH)))
+		rule(j, STAGE_DISPATCH, hooked ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
+		     hooked ? ""
+			    : "exact for notified arrivals; for busy ones it begins at the kick");
+}
+
+static void decide_request(const struct judge *j)
+{
+	enum stage s;
+
+	for (s = STAGE_SERVICE; s <= STAGE_IRQ; s++)
+		if (!lacks(j, s, NEEDS(PROGRAM_ARMED)))
+			rule(j, s, EVIDENCE_EXACT, "%s", "");
+}
+
+static void decide_return(const struct judge *j)
+{
+	if (!lacks(j, STAGE_INJECT, NEEDS(PROGRAM_MSI, PROGRAM_ACCEPT)))
+		rule(j, STAGE_INJECT, EVIDENCE_INFERRED,
+		     "begins at kvm_msi_set_irq, which runs inside the write to the irqfd");
+	if (!lacks(j, STAGE_ENTER, NEEDS(PROGRAM_MSI, PROGRAM_ACCEPT, PROGRAM_KVM_ENTRY)) &&
+	    !silent(j, STAGE_ENTER, "kvm_entry", j->facts->entries))
+		rule(j, STAGE_ENTER, EVIDENCE_EXACT, "%s", "");
+}
+
+static void decide_rest(const struct judge *j)
+{
+	const struct evidence_facts *f = j->facts;
+	struct evidence_verdict *v = j->verdict;
+	bool armed = f->attached[PROGRAM_ARMED];
+
+	v->kicks = f->attached[PROGRAM_MMIO] ? EVIDENCE_EXACT : EVIDENCE_INFERRED;
+	if (f->attached[PROGRAM_MMIO] && f->attached[PROGRAM_WAKING] &&
+	    f->attached[PROGRAM_NOTIFIED])
+		v->outcomes = EVIDENCE_EXACT;
+	v->runq = f->attached[PROGRAM_WAKEUP] && f->attached[PROGRAM_SWITCH] ? EVIDENCE_EXACT
+									     : EVIDENCE_ABSENT;
+	v->exits = v->evidence[STAGE_EXIT];
+	snprintf(v->exits_reason, sizeof(v->exits_reason), "%s", v->reason[STAGE_EXIT]);
+	v->account = armed ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+	if (!armed)
+		snprintf(v->account_reason, sizeof(v->account_reason), "%s",
+			 v->reason[STAGE_SERVICE]);
+}
+
+void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict *verdict)
+{
+	struct judge j = { .facts = facts, .verdict = verdict };
+	enum stage s;
+
+	memset(verdict, 0, sizeof(*verdict));
+	if (facts->no_bpf) {
+		for (s = 0; s < STAGES; s++)
+			rule(&j, s, EVIDENCE_ABSENT, "%s", facts->no_bpf);
+		verdict->kicks = EVIDENCE_INFERRED;
+		snprintf(verdict->exits_reason, sizeof(verdict->exits_reason), "%s", facts->no_bpf);
+		snprintf(verdict->account_reason, sizeof(verdict->account_reason), "%s",
+			 facts->no_bpf);
+		return;
+	}
+	decide_kick(&j);
+	decide_request(&j);
+	decide_return(&j);
+	decide_rest(&j);
+}

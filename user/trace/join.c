@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Giving names to what the kernel saw: kicks are joined to queues by guest address, interrupts by
+ * MSI message, through the queue's row in the stats page. Counters of the page are taken since the
+ * tracer began; the programs' own began with it.
+ */
+#include "tracer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <handoff/compiler.h>
+#include <handoff/hist.h>
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* A row that was given to another queue meanwhile starts anew. */
+static const struct stats_queue *row_before(const struct tracer *t, unsigned int i)
+{
+	static const struct stats_queue none;
+	const struct stats_queue *now = &t->now->queue[i], *before = &t->before->queue[i];
+
+	if (strcmp(now->device, before->device) || now->queue != before->queue)
+		return &none;
+	return before;
+}
+
+static void remember_places(struct tracer_places *p, const struct stats_queue *row)
+{
+	struct irq_key msi = { .address = row->msi_addr, .data = row->msi_data };
+	uint32_t i;
+
+	for (i = 0; i < p->n_gpa && p->gpa[i] != row->gpa; i++)
+		;
+	if (row->gpa && i == p->n_gpa && i < TRACER_PLACES)
+		p->gpa[p->n_gpa++] = row->gpa;
+	for (i = 0;
+	     i < p->n_msi && (p->msi[i].address != msi.address || p->msi[i].data != msi.data); i++)
+		;
+	if (msi.address && i == p->n_msi && i < TRACER_PLACES)
+		p->msi[p->n_msi++] = msi;
+}
+
+/*
+ * A kick that nobody has come for. In poll mode the queue is looked at all the time, and a stopped
+ * queue (reset, no ioeventfd) owes nothing; a loop that has ended could not come any more.
+ */
+static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
+			 const struct kick_state *state, int64_t now_ns)
+{
+	const struct thread_row *thread = NULL;
+	uint64_t since_ns = state->first_ns, until_ns = now_ns;
+
+	if (!state->pending || !since_ns || !row->ioeventfd)
+		return false;
+	if (row->loop < STATS_MAX_LOOPS)
+		thread = kernel_view_thread(&t->view, t->now->loop[row->loop].tid);
+	if (thread) {
+		if (thread->loop.polling)
+			return false;
+		since_ns = MAX(since_ns, thread->loop.poll_end_ns);
+		if (thread->loop.exit_ns)
+			until_ns = MIN(until_ns, thread->loop.exit_ns);
+	}
+	return until_ns > since_ns && until_ns - since_ns > t->config.lost_after_ns;
+}
+
+struct seen {
+	uint64_t kicks, notified, busy, lost, pending_lost;
+};
+
+/* What BPF saw at all the addresses this queue has had, and the stages of its kicks. */
+static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned int i,
+			      int64_t now_ns)
+{
+	const struct tracer_places *p = &t->places[i];
+	const struct kick_state *state;
+	struct seen seen = { 0 };
+	struct hist hist;
+	enum stage s;
+	uint32_t n;
+
+	for (n = 0; t->kernel && n < p->n_gpa; n++) {
+		state = kernel_view_kick(&t->view, p->gpa[n]);
+		if (!state)
+			continue;
+		seen.kicks += state->kicks;
+		seen.notified += state->notified;
+		seen.busy += state->busy;
+		seen.lost += state->lost;
+		if (p->gpa[n] == q->gpa && kick_is_lost(t, &t->now->queue[i], state, now_ns))
+			seen.pending_lost = 1;
+		for (s = 0; s < KICK_STAGES; s++) {
+			kernel_stage_hist(t->kernel, state, s, &hist);
+			hist_merge(&q->stage[s].hist, &hist);
+		}
+	}
+	return seen;
+}
+
+/*
+ * The VMM says how many arrivals its fd handler met, BPF how each came about. The page was copied
+ * first, so BPF may be ahead by those since; and it may have missed some from before it was
+ * attached, or when a map was full: then nothing is known but that they were served.
+ */
+static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
+			  const struct stats_queue *before, struct seen seen)
+{
+	uint64_t fd = less(now->arrivals_notified, before->arrivals_notified);
+	uint64_t excess = less(seen.notified + seen.busy + seen.lost, fd), take;
+	unsigned int o;
+
+	if (q->outcome_evidence == EVIDENCE_ABSENT) {
+		seen = (struct seen){ .notified = fd };
+		excess = 0;
+	}
+	take = MIN(excess, seen.busy);
+	seen.busy -= take;
+	take = MIN(excess - take, seen.notified);
+	seen.notified -= take;
+	seen.lost = MIN(seen.lost, fd - seen.notified - seen.busy);
+	seen.busy += fd - seen.notified - seen.busy - seen.lost;
+	q->outcome[OUTCOME_POLLED] = less(now->arrivals_polled, before->arrivals_polled);
+	q->outcome[OUTCOME_NOTIFIED] = seen.notified;
+	q->outcome[OUTCOME_BUSY] =
+		seen.busy + less(now->arrivals_recheck, before->arrivals_recheck);
+	q->outcome[OUTCOME_USERSPACE] = less(now->arrivals_userspace, before->arrivals_userspace);
+	q->outcome[OUTCOME_LOST] = seen.lost + seen.pending_lost;
+	q->arrivals = 0;
+	for (o = 0; o < OUTCOMES; o++)
+		q->arrivals += q->outcome[o];
+}
+
+static void join_legs(struct report_queue *q, const struct stats_queue *now,
+		      const struct stats_queue *before)
+{
+	unsigned int leg;
+
+	for (leg = 0; leg < STATS_LEGS; leg++) {
+		q->stage[STAGE_SERVICE + leg].hist = now->leg[leg];
+		hist_subtract(&q->stage[STAGE_SERVICE + leg].hist, &before->leg[leg]);
+	}
+}
+
+static void join_irqs(struct tracer *t, struct report_queue *q, unsigned int i)
+{
+	const struct tracer_places *p = &t->places[i];
+	const struct irq_state *irq;
+	struct hist hist;
+	uint32_t n;
+
+	for (n = 0; t->kernel && n < p->n_msi; n++) {
+		irq = kernel_view_irq(&t->view, &p->msi[n]);
+		if (!irq)
+			continue;
+		kernel_hist_read(&irq->inject, &hist);
+		hist_merge(&q->stage[STAGE_INJECT].hist, &hist);
+		kernel_hist_read(&irq->enter, &hist);
+		hist_merge(&q->stage[STAGE_ENTER].hist, &hist);
+	}
+}
+
+static void join_counters(struct report_queue *q, const struct stats_queue *now,
+			  const struct stats_queue *before)
+{
+	q->kicks_vmm = less(now->signals, before->signals) +
+		       less(now->userspace_kicks, before->userspace_kicks);
+	q->requests = less(now->requests, before->requests);
+	q->completions = less(now->completions, before->completions);
+	q->interrupts = less(now->interrupts, before->interrupts);
+	q->interrupts_suppressed = less(now->interrupts_suppressed, before->interrupts_suppressed);
+	q->errors = less(now->errors, before->errors);
+	q->spurious = less(now->spurious, before->spurious);
+}
+
+static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64_t now_ns)
+{
+	const struct stats_queue *now = &t->now->queue[i], *before = row_before(t, i);
+	struct report_queue *q = &r->queue[r->n_queues++];
+	struct seen seen;
+
+	memcpy(q->device, now->device, sizeof(q->device));
+	q->queue = now->queue;
+	q->gpa = now->gpa;
+	q->ioeventfd = now->ioeventfd;
+	q->loop_index = now->loop; /* a row of the page; join_loops makes it a row of the report */
+	remember_places(&t->places[i], now);
+	seen = join_kicks(t, q, i, now_ns);
+	join_outcomes(q, now, before, seen);
+	join_counters(q, now, before);
+	q->kicks = q->kicks_evidence == EVIDENCE_EXACT ? seen.kicks : q->kicks_vmm;
+	q->wasted_kicks =
+		less(q->kicks, q->outcome[OUTCOME_NOTIFIED] + q->outcome[OUTCOME_USERSPACE] +
+				       q->outcome[OUTCOME_LOST]);
+	join_legs(q, now, before);
+	join_irqs(t, q, i);
+}
+
+void join_queues(struct tracer *t, struct report *r, int64_t now_ns)
+{
+	unsigned int i;
+	enum stage s;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++) {
+		struct report_queue *q = &r->queue[r->n_queues];
+
+		if (!t->now->queue[i].device[0])
+			continue;
+		join_queue(t, r, i, now_ns);
+		for (s = 0; s <= STAGE_IRQ; s++)
+			hist_merge(&r->stage[s].hist, &q->stage[s].hist);
+	}
+}
+
+/* Queues may share a vector: the total counts each message once, and only those that belong to a
+ * queue. */
+void join_irq_total(struct tracer *t, struct report *r)
+{
+	const struct irq_state *counted[STATS_MAX_QUEUES * TRACER_PLACES], *irq;
+	uint32_t n_counted = 0, i, n, c;
+	struct hist hist;
+
+	for (i = 0; t->kernel && i < STATS_MAX_QUEUES; i++) {
+		for (n = 0; n < t->places[i].n_msi; n++) {
+			irq = kernel_view_irq(&t->view, &t->places[i].msi[n]);
+			for (c = 0; c < n_counted && counted[c] != irq; c++)
+				;
+			if (!irq || c < n_counted)
+				continue;
+			counted[n_counted++] = irq;
+			kernel_hist_read(&irq->inject, &hist);
+			hist_merge(&r->stage[STAGE_INJECT].hist, &hist);
+			kernel_hist_read(&irq->enter, &hist);
+			hist_merge(&r->stage[STAGE_ENTER].hist, &hist);
+		}
+	}
+}

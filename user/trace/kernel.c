@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Loading and attaching the programs. All are optional in the object ("?"): those that the host
+ * refuses are left out, and the stages that hang on them say so (evidence.c). Neighbours:
+ * kernel_view.c reads the maps, kernel_trial.c finds out what the host takes.
+ */
+#include "kernel_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <handoff/error.h>
+#include "libbpf_log.h"
+
+/* The struct of arguments in btf_trace_<name>'s prototype; -1 if the kernel's BTF has no such
+ * tracepoint. */
+static int tracepoint_arguments(const struct btf *btf, const char *name)
+{
+	char type_name[80];
+	const struct btf_type *t;
+	int id;
+
+	snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type_name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -1;
+	t = btf__type_by_id(
+		btf,
+		id); /* typedef > pointer > prototype; its first argument is the implicit context */
+	t = btf__type_by_id(btf, t->type);
+	t = t ? btf__type_by_id(btf, t->type) : NULL;
+	return t && btf_is_func_proto(t) ? btf_vlen(t) - 1 : -1;
+}
+
+static int kernel_facts(struct kernel *k, struct error *err)
+{
+	struct btf *btf;
+	int ret;
+
+	libbpf_log_begin();
+	btf = btf__load_vmlinux_btf();
+	ret = libbpf_get_error(btf);
+	if (ret)
+		return error_set(err, ret, "this kernel offers no BTF (CONFIG_DEBUG_INFO_BTF): %s",
+				 strerror(-ret));
+	k->switch_has_state = tracepoint_arguments(btf, "sched_switch") >= 4;
+	btf__free(btf);
+	return 0;
+}
+
+static struct bpf_program *program_of(const struct kernel *k, enum program p)
+{
+	return bpf_object__find_program_by_name(k->skel->obj, programs[p].name);
+}
+
+/* Opens a fresh object with the wanted programs switched on: a failed load cannot be repeated. */
+static int kernel_open(struct kernel *k, const bool wanted[PROGRAMS], struct error *err)
+{
+	int i;
+
+	libbpf_log_begin();
+	k->skel = handoff_bpf__open();
+	if (!k->skel)
+		return error_set(err, -errno, "cannot open our BPF object: %m");
+	for (i = 0; i < PROGRAMS; i++)
+		bpf_program__set_autoload(program_of(k, i), wanted[i]);
+	k->skel->rodata->config = (struct trace_config){
+		.tgid = k->config.pid,
+		.switch_has_state = k->switch_has_state,
+		.signal_hooked = wanted[PROGRAM_SIGNAL_MASK] || wanted[PROGRAM_SIGNAL],
+		.lost_after_ns = k->config.lost_after_ns,
+	};
+	return 0;
+}
+
+static void kernel_close(struct kernel *k)
+{
+	handoff_bpf__destroy(k->skel);
+	k->skel = NULL;
+}
+
+/* One attempt. On failure `why` has the reason. */
+static int kernel_try_load(struct kernel *k, const bool wanted[PROGRAMS], char *why, size_t size)
+{
+	struct error err = { 0 };
+	int ret = kernel_open(k, wanted, &err);
+
+	if (ret) {
+		snprintf(why, size, "%.150s", err.msg);
+		return ret;
+	}
+	ret = handoff_bpf__load(k->skel);
+	if (!ret)
+		return 0;
+	libbpf_log_why(ret, why, size);
+	kernel_close(k);
+	return ret;
+}
+
+/* The set was refused: each alone, to find out which. */
+static void kernel_sift(struct kernel *k, bool wanted[PROGRAMS])
+{
+	bool alone[PROGRAMS];
+	int i;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		if (!wanted[i])
+			continue;
+		memset(alone, 0, sizeof(alone));
+		alone[i] = true;
+		if (kernel_try_load(k, alone, k->program[i].why, sizeof(k->program[i].why)))
+			wanted[i] = false;
+		else
+			kernel_close(k);
+	}
+}
+
+static int kernel_load(struct kernel *k, struct error *err)
+{
+	bool wanted[PROGRAMS];
+	char why[200] = "";
+	int i, ret;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		struct kernel_program *p = &k->program[i];
+
+		wanted[i] = !k->config.skip[i];
+		/* The likeliest refusal costs a small program instead of a second load of all. */
+		if (wanted[i] && programs[i].kind == PROGRAM_FENTRY)
+			wanted[i] = !kernel_try_fentry(programs[i].target, p->why, sizeof(p->why));
+	}
+	ret = kernel_try_load(k, wanted, why, sizeof(why));
+	if (ret) {
+		kernel_sift(k, wanted);
+		ret = kernel_try_load(k, wanted, why, sizeof(why));
+	}
+	if (ret)
+		return error_set(err, ret, "the kernel takes none of our BPF programs: %s", why);
+	for (i = 0; i < PROGRAMS; i++)
+		k->program[i].loaded = wanted[i];
+	return 0;
+}
+
+/* Lists the threads that are there already: reading the iterator runs ho_threads on every task. */
+static int run_iterator(struct bpf_link *link)
+{
+	char buf[64];
+	ssize_t n;
+	int fd;
+
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, buf, sizeof(buf));
+	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+static struct bpf_link *attach_usdt(struct kernel *k, enum program p)
+{
+	char path[64];
+
+	/* /proc/PID/exe is the running file even if it was replaced or deleted since. */
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)k->config.pid);
+	return bpf_program__attach_usdt(program_of(k, p), k->config.pid, path, "handoff",
+					programs[p].target, NULL);
+}
+
+static void kernel_attach(struct kernel *k, enum program p)
+{
+	struct kernel_program *state = &k->program[p];
+	struct bpf_link *link;
+	int ret;
+
+	libbpf_log_begin();
+	if (programs[p].kind == PROGRAM_USDT)
+		link = attach_usdt(k, p);
+	else
+		link = bpf_program__attach(program_of(k, p));
+	ret = libbpf_get_error(link);
+	if (!ret && programs[p].kind == PROGRAM_ITER) {
+		ret = run_iterator(link);
+		if (ret)
+			bpf_link__destroy(link);
+	}
+	if (!ret) {
+		k->link[p] = link;
+		state->attached = true;
+		return;
+	}
+	if (ret == -ENOENT && programs[p].kind == PROGRAM_RAW_TP)
+		snprintf(state->why, sizeof(state->why),
+			 "this kernel has no tracepoint %s (is its module loaded?)",
+			 programs[p].target);
+	else if (ret == -ENOENT && programs[p].kind == PROGRAM_USDT)
+		snprintf(state->why, sizeof(state->why),
+			 "the program of process %d has no probe handoff:%s", (int)k->config.pid,
+			 programs[p].target);
+	else
+		libbpf_log_why(ret, state->why, sizeof(state->why));
+}
+
+/* Histograms are read where they lie. */
+static int kernel_map_hists(struct kernel *k, struct error *err)
+{
+	size_t size = MODEL_MAX_SLOTS * KICK_STAGES * sizeof(struct hist);
+	void *p;
+
+	p = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(k->skel->maps.stage_hists), 0);
+	if (p == MAP_FAILED)
+		return error_set(err, -errno, "cannot map our BPF histograms: %m");
+	k->hists = p;
+	k->hists_size = size;
+	return 0;
+}
+
+struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	int i;
+
+	if (!k) {
+		error_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	k->config = *config;
+	if (kernel_facts(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
+		goto fail;
+	for (i = 0; i < PROGRAMS; i++)
+		if (k->program[i].loaded)
+			kernel_attach(k, i);
+	/* The iterator sees the pids of the initial namespace; so do we, unless we sit in a
+	 * container. */
+	if (k->program[PROGRAM_THREADS].attached && !k->skel->bss->rows_used) {
+		error_set(err, -ESRCH,
+			  "the kernel knows no process %d by this number: in a container, "
+			  "share the host's pid namespace",
+			  (int)config->pid);
+		goto fail;
+	}
+	return k;
+fail:
+	kernel_free(k);
+	return NULL;
+}
+
+void kernel_free(struct kernel *k)
+{
+	int i;
+
+	if (!k)
+		return;
+	/* Back to front: disarm first, forget threads last. */
+	for (i = PROGRAMS - 1; i >= 0; i--)
+		bpf_link__destroy(k->link[i]);
+	if (k->hists)
+		munmap((void *)k->hists, k->hists_size);
+	handoff_bpf__destroy(k->skel);
+	free(k);
+}
+
+const struct kernel_program *kernel_program(const struct kernel *k, enum program p)
+{
+	return &k->program[p];
+}
+
+uint64_t kernel_run_ns(const struct kernel *k)
+{
+	struct bpf_prog_info info;
+	uint64_t sum = 0;
+	__u32 size;
+	int i, fd;
+
+	for (i = 0; i < PROGRAMS; i++) {
+		if (!k->program[i].loaded)
+			continue;
+		size = sizeof(info);
+		memset(&info, 0, sizeof(info));
+		fd = bpf_program__fd(program_of(k, i));
+		if (!bpf_obj_get_info_by_fd(fd, &info, &size))
+			sum += info.run_time_ns;
+	}
+	return sum;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel's side: the BPF programs that this host takes, attached to one process, and what their
+ * maps hold. All of it hangs on file descriptors of this process. One thread at a time.
+ */
+#ifndef TRACE_KERNEL_H
+#define TRACE_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <abi/model.h>
+#include "programs.h"
+
+struct kernel;
+
+struct kernel_config {
+	pid_t pid;
+	uint64_t lost_after_ns;
+	bool skip[PROGRAMS]; /* leave these out */
+};
+
+/* What became of one program. */
+struct kernel_program {
+	bool loaded, attached;
+	char why[200]; /* if not */
+};
+
+/*
+ * Loads what can be loaded, attaches what can be attached, and remembers why the rest could not.
+ * NULL with err only if nothing works: no privilege, no BTF, or the process is not there.
+ */
+struct kernel *kernel_new(const struct kernel_config *config, struct error *err) MUST_CHECK;
+void kernel_free(struct kernel *k);
+
+const struct kernel_program *kernel_program(const struct kernel *k, enum program p);
+/* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */
+uint64_t kernel_run_ns(const struct kernel *k);
+
+struct kernel_kick {
+	struct kick_key key;
+	struct kick_state state;
+};
+
+struct kernel_irq {
+	struct irq_key key;
+	struct irq_state state;
+};
+
+/* A copy of the maps. */
+struct kernel_view {
+	uint32_t n_kicks, n_irqs, n_threads;
+	uint32_t kicks_room, irqs_room;
+	struct kernel_kick *kick;
+	struct kernel_irq *irq;
+	struct thread_row thread[MODEL_MAX_THREADS];
+	uint64_t loss[LOSSES];
+};
+
+/* Refills view (zeroed before its first use). 0 or -errno: memory is short, or a map cannot be
+ * read. */
+int kernel_read(struct kernel *k, struct kernel_view *view) MUST_CHECK;
+void kernel_view_release(struct kernel_view *view);
+
+/* The histogram of one address and stage (below KICK_STAGES), straight from the shared map; out is
+ * emptied first. */
+void kernel_stage_hist(const struct kernel *k, const struct kick_state *state, enum stage stage,
+		       struct hist *out);
+/* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
+void kernel_hist_read(const struct hist *shared, struct hist *out);
+
+const struct kick_state *kernel_view_kick(const struct kernel_view *view, uint64_t gpa);
+const struct irq_state *kernel_view_irq(const struct kernel_view *view, const struct irq_key *key);
+const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid);
+
+#endif

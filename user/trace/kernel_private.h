@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* struct kernel, for kernel.c, kernel_view.c and kernel_trial.c. */
+#ifndef TRACE_KERNEL_PRIVATE_H
+#define TRACE_KERNEL_PRIVATE_H
+
+#include <bpf/libbpf.h>
+#include <abi/config.h>
+#include "kernel.h"
+#include "handoff.skel.h"
+
+struct kernel {
+	struct kernel_config config;
+	bool switch_has_state;
+	struct handoff_bpf *skel;
+	struct bpf_link *link[PROGRAMS];
+	struct kernel_program program[PROGRAMS];
+	const struct hist
+		*hists; /* MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs */
+	size_t hists_size;
+};
+
+/* Does this kernel let a function be hooked? A program of two instructions, loaded and attached for
+ * real. 0 or -errno with why. */
+int kernel_try_fentry(const char *function, char *why, size_t size);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Copies of the maps. The programs go on writing: each value is whole, values may be of slightly
+ * different moments. */
+#include "kernel_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <handoff/hist.h>
+
+/* Room for one more in a growing array. */
+static int grow(void **array, uint32_t n, uint32_t *room, size_t size)
+{
+	uint32_t larger = *room ? *room * 2 : 256;
+	void *p;
+
+	if (n < *room)
+		return 0;
+	p = realloc(*array, larger * size);
+	if (!p)
+		return -ENOMEM;
+	*array = p;
+	*room = larger;
+	return 0;
+}
+
+/* Keys are never deleted, so the walk sees each once; the bound holds in any case. */
+static int read_kicks(struct kernel *k, struct kernel_view *view)
+{
+	int fd = bpf_map__fd(k->skel->maps.kicks), ret;
+	struct kick_key key, *last = NULL;
+
+	view->n_kicks = 0;
+	while (view->n_kicks < MODEL_MAX_KICK_KEYS && !bpf_map_get_next_key(fd, last, &key)) {
+		ret = grow((void **)&view->kick, view->n_kicks, &view->kicks_room,
+			   sizeof(*view->kick));
+		if (ret)
+			return ret;
+		view->kick[view->n_kicks].key = key;
+		if (!bpf_map_lookup_elem(fd, &key, &view->kick[view->n_kicks].state))
+			view->n_kicks++;
+		last = &key;
+	}
+	return 0;
+}
+
+static int read_irqs(struct kernel *k, struct kernel_view *view)
+{
+	int fd = bpf_map__fd(k->skel->maps.irqs), ret;
+	struct irq_key key, *last = NULL;
+
+	view->n_irqs = 0;
+	while (view->n_irqs < MODEL_MAX_IRQ_KEYS && !bpf_map_get_next_key(fd, last, &key)) {
+		ret = grow((void **)&view->irq, view->n_irqs, &view->irqs_room, sizeof(*view->irq));
+		if (ret)
+			return ret;
+		view->irq[view->n_irqs].key = key;
+		if (!bpf_map_lookup_elem(fd, &key, &view->irq[view->n_irqs].state))
+			view->n_irqs++;
+		last = &key;
+	}
+	return 0;
+}
+
+int kernel_read(struct kernel *k, struct kernel_view *view)
+{
+	int fd = bpf_map__fd(k->skel->maps.thread_rows), ret;
+	uint32_t i, rows = __atomic_load_n(&k->skel->bss->rows_used, __ATOMIC_RELAXED);
+
+	ret = read_kicks(k, view);
+	if (!ret)
+		ret = read_irqs(k, view);
+	if (ret)
+		return ret;
+	view->n_threads = 0;
+	for (i = 0; i < rows && i < MODEL_MAX_THREADS; i++)
+		if (!bpf_map_lookup_elem(fd, &i, &view->thread[view->n_threads]))
+			view->n_threads++;
+	for (i = 0; i < LOSSES; i++)
+		view->loss[i] = __atomic_load_n(&k->skel->bss->losses[i], __ATOMIC_RELAXED);
+	return 0;
+}
+
+void kernel_view_release(struct kernel_view *view)
+{
+	free(view->kick);
+	free(view->irq);
+	memset(view, 0, sizeof(*view));
+}
+
+/* min_ns is kept + 1 (hist.bpf.c); the count is what the buckets say, so that one copy agrees with
+ * itself. */
+void kernel_hist_read(const struct hist *shared, struct hist *out)
+{
+	unsigned int i;
+
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < HIST_BUCKETS; i++) {
+		out->bucket[i] = __atomic_load_n(&shared->bucket[i], __ATOMIC_RELAXED);
+		out->count += out->bucket[i];
+	}
+	if (!out->count)
+		return;
+	out->sum_ns = __atomic_load_n(&shared->sum_ns, __ATOMIC_RELAXED);
+	out->max_ns = __atomic_load_n(&shared->max_ns, __ATOMIC_RELAXED);
+	out->min_ns = __atomic_load_n(&shared->min_ns, __ATOMIC_RELAXED);
+	out->min_ns -= out->min_ns != 0;
+}
+
+void kernel_stage_hist(const struct kernel *k, const struct kick_state *state, enum stage stage,
+		       struct hist *out)
+{
+	if (!state->slot || state->slot > MODEL_MAX_SLOTS || stage >= KICK_STAGES) {
+		memset(out, 0, sizeof(*out));
+		return;
+	}
+	kernel_hist_read(&k->hists[(state->slot - 1) * KICK_STAGES + stage], out);
+}
+
+const struct kick_state *kernel_view_kick(const struct kernel_view *view, uint64_t gpa)
+{
+	uint32_t i;
+
+	for (i = 0; i < view->n_kicks; i++)
+		if (view->kick[i].key.gpa == gpa && view->kick[i].key.bus == BUS_MMIO)
+			return &view->kick[i].state;
+	return NULL;
+}
+
+/* Some KVMs show only the lower half of the address. */
+const struct irq_state *kernel_view_irq(const struct kernel_view *view, const struct irq_key *key)
+{
+	uint32_t i;
+
+	for (i = 0; i < view->n_irqs; i++)
+		if (view->irq[i].key.data == key->data &&
+		    (uint32_t)view->irq[i].key.address == (uint32_t)key->address)
+			return &view->irq[i].state;
+	return NULL;
+}
+
+/* Numbers are used again: the latest thread is meant. */
+const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid)
+{
+	uint32_t i;
+
+	for (i = view->n_threads; tid && i > 0; i--)
+		if (view->thread[i - 1].tid == tid)
+			return &view->thread[i - 1];
+	return NULL;
+}

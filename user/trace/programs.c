@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The table of programs.h. Threads are watched before they are listed, the scheduler before KVM, so
+ * that no kick is seen whose wake is not; arming is last: from then on everything counts.
+ */
+#include "programs.h"
+
+#include <stdio.h>
+
+const struct program_info programs[PROGRAMS] = {
+	[PROGRAM_FORK] = { "ho_fork", PROGRAM_TP_BTF, "sched_process_fork", "wake,runq", false },
+	[PROGRAM_EXIT] = { "ho_exit", PROGRAM_TP_BTF, "sched_process_exit", "loop accounts",
+			   false },
+	[PROGRAM_THREADS] = { "ho_threads", PROGRAM_ITER, "task", "wake,runq", false },
+	[PROGRAM_SWITCH] = { "ho_switch", PROGRAM_TP_BTF, "sched_switch", "runq,dispatch", false },
+	[PROGRAM_WAKEUP] = { "ho_wakeup", PROGRAM_TP_BTF, "sched_wakeup", "wake,runq", false },
+	[PROGRAM_WAKING] = { "ho_waking", PROGRAM_TP_BTF, "sched_waking", "signal,wake", false },
+	[PROGRAM_NOTIFIED] = { "ho_notified", PROGRAM_USDT, "queue_notified", "dispatch,outcomes",
+			       false },
+	[PROGRAM_POLL_BEGIN] = { "ho_poll_begin", PROGRAM_USDT, "poll_begin", "outcomes", false },
+	[PROGRAM_POLL_END] = { "ho_poll_end", PROGRAM_USDT, "poll_end", "outcomes", false },
+	[PROGRAM_SIGNAL_MASK] = { "ho_signal_mask", PROGRAM_FENTRY, "eventfd_signal_mask",
+				  "signal,wake", true },
+	[PROGRAM_SIGNAL] = { "ho_signal", PROGRAM_FENTRY, "eventfd_signal", "signal,wake", true },
+	[PROGRAM_MSI] = { "ho_msi_set_irq", PROGRAM_RAW_TP, "kvm_msi_set_irq", "inject", false },
+	[PROGRAM_ACCEPT] = { "ho_accept_irq", PROGRAM_RAW_TP, "kvm_apic_accept_irq", "inject,enter",
+			     false },
+	[PROGRAM_KVM_ENTRY] = { "ho_kvm_entry", PROGRAM_RAW_TP, "kvm_entry", "enter", false },
+	[PROGRAM_KVM_EXIT] = { "ho_kvm_exit", PROGRAM_RAW_TP, "kvm_exit", "exit", false },
+	[PROGRAM_USER_EXIT] = { "ho_user_exit", PROGRAM_RAW_TP, "kvm_userspace_exit", "outcomes",
+				false },
+	[PROGRAM_FAST_MMIO] = { "ho_fast_mmio", PROGRAM_RAW_TP, "kvm_fast_mmio", "exit,signal",
+				true },
+	[PROGRAM_PIO] = { "ho_kvm_pio", PROGRAM_RAW_TP, "kvm_pio", "exit,signal", true },
+	[PROGRAM_MMIO] = { "ho_kvm_mmio", PROGRAM_RAW_TP, "kvm_mmio", "exit,signal,wake", false },
+	[PROGRAM_ARMED] = { "ho_armed", PROGRAM_USDT, "stats_armed", "service,io,irq", false },
+};
+
+char *program_hook(enum program p, char buf[64])
+{
+	static const char *const kinds[] = {
+		[PROGRAM_RAW_TP] = "raw_tp/", [PROGRAM_TP_BTF] = "tp_btf/",
+		[PROGRAM_FENTRY] = "fentry/", [PROGRAM_USDT] = "usdt/handoff:",
+		[PROGRAM_ITER] = "iter/",
+	};
+
+	snprintf(buf, 64, "%s%s", kinds[programs[p].kind], programs[p].target);
+	return buf;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The BPF programs as a table: name, hook, what it carries. The order is the order in which they
+ * are attached. */
+#ifndef TRACE_PROGRAMS_H
+#define TRACE_PROGRAMS_H
+
+#include <stdbool.h>
+#include <handoff/trace.h>
+
+enum program {
+	PROGRAM_FORK,
+	PROGRAM_EXIT,
+	PROGRAM_THREADS,
+	PROGRAM_SWITCH,
+	PROGRAM_WAKEUP,
+	PROGRAM_WAKING,
+	PROGRAM_NOTIFIED,
+	PROGRAM_POLL_BEGIN,
+	PROGRAM_POLL_END,
+	PROGRAM_SIGNAL_MASK,
+	PROGRAM_SIGNAL,
+	PROGRAM_MSI,
+	PROGRAM_ACCEPT,
+	PROGRAM_KVM_ENTRY,
+	PROGRAM_KVM_EXIT,
+	PROGRAM_USER_EXIT,
+	PROGRAM_FAST_MMIO,
+	PROGRAM_PIO,
+	PROGRAM_MMIO,
+	PROGRAM_ARMED,
+	PROGRAMS,
+};
+
+enum program_kind { PROGRAM_RAW_TP, PROGRAM_TP_BTF, PROGRAM_FENTRY, PROGRAM_USDT, PROGRAM_ITER };
+
+struct program_info {
+	const char *name; /* in the object, and in bpftool's lists */
+	enum program_kind kind;
+	const char *target; /* tracepoint, function, or USDT point of provider "handoff" */
+	const char *stages; /* what it carries, for doctor */
+	bool optional;	    /* kernels and machines without it are ordinary */
+};
+
+extern const struct program_info programs[PROGRAMS];
+
+/* "tp_btf/sched_switch". Returns buf. */
+char *program_hook(enum program p, char buf[64]);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The stats page (abi/stats.h) of another process, mapped read-only. It stays readable after that
+ * process has ended. */
+#ifndef TRACE_STATS_MAP_H
+#define TRACE_STATS_MAP_H
+
+#include <sys/types.h>
+#include <abi/stats.h>
+#include <handoff/error.h>
+
+struct stats_map;
+
+/* Finds the page of pid. NULL with err: no such process, no leave to look, or no page: not our VMM.
+ */
+struct stats_map *stats_map_new(pid_t pid, struct error *err) MUST_CHECK;
+/* The same from an open memfd; takes over fd. */
+struct stats_map *stats_map_open(int fd, struct error *err) MUST_CHECK;
+void stats_map_free(struct stats_map *m);
+
+/*
+ * Copies the page: every row that has a name, each consistent in itself. A row that a killed VMM
+ * left half written is taken as it is after a bounded number of tries. `to` was zeroed before its
+ * first use.
+ */
+void stats_map_copy(const struct stats_map *m, struct stats_page *to);
+
+#endif
