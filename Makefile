@@ -69,8 +69,8 @@ FOLDERS := $(filter-out guest,$(patsubst user/%/,%,$(wildcard user/*/)))
 FOLDERS := $(foreach f,$(FOLDERS),$(if $(wildcard user/$(f)/*.c),$(f)))
 objects  = $(patsubst %,$(OUT)/%.o,$(basename $(wildcard $(1)/*.c $(1)/*.S)))
 archives = $(patsubst %,$(OUT)/lib%.a,$(filter $(FOLDERS),$(1)))
-# A folder and everything below it; with the code of the contracts it sees.
-closure  = $(sort $(1) $(code_$(1)) $(foreach f,$(sees_$(1)),$(call closure,$(f))))
+# A folder and everything below it.
+closure  = $(sort $(1) $(foreach f,$(sees_$(1)),$(call closure,$(f))))
 
 GUEST := $(if $(wildcard user/guest/*.c),$(OUT)/guest/load.elf)
 BPF   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
