@@ -326,8 +326,9 @@ static void test_drain__spans_iothreads(void **state)
 		blk_drained_end(c.blk);
 	}
 	chain_free(&c);
-	iothread_free(a);
+	/* b first: it may still be on its way out of waking a. */
 	iothread_free(b);
+	iothread_free(a);
 }
 
 /* Draining again and again under a load in an iothread: each begin finds nothing in flight. */
