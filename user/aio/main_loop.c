@@ -78,15 +78,19 @@ void main_loop_release(void)
 	bql_unlock();
 }
 
-/* What GLib's sources want to be watched; *timeout_ns from their ms. */
+/*
+ * What GLib's sources want to be watched; *timeout_ns from their ms. Unlike its neighbours,
+ * g_main_context_query() takes no NULL for the default context in GLib 2.74.
+ */
 static void glib_pollfds_fill(struct main_loop *m, int64_t *timeout_ns, gint *max_priority)
 {
 	gint timeout_ms;
 	int n;
 
-	g_main_context_prepare(NULL, max_priority);
+	g_main_context_prepare(g_main_context_default(), max_priority);
 	for (;;) {
-		n = g_main_context_query(NULL, *max_priority, &timeout_ms, m->fds, m->fds_size);
+		n = g_main_context_query(g_main_context_default(), *max_priority, &timeout_ms,
+					 m->fds, m->fds_size);
 		if (n <= m->fds_size)
 			break;
 		m->fds_size = ROUND_UP(n, 16);
@@ -100,8 +104,8 @@ static void glib_pollfds_fill(struct main_loop *m, int64_t *timeout_ns, gint *ma
 
 FRAME static void glib_pollfds_poll(struct main_loop *m, gint max_priority)
 {
-	if (g_main_context_check(NULL, max_priority, m->fds, m->n_fds))
-		g_main_context_dispatch(NULL);
+	if (g_main_context_check(g_main_context_default(), max_priority, m->fds, m->n_fds))
+		g_main_context_dispatch(g_main_context_default());
 }
 
 /* The only place where the main thread is without the BQL. Its wait for it counts as blocked, too.
