@@ -68,13 +68,19 @@ static bool may_stay_unarmed(const struct AioContext *ctx, const struct AioHandl
 /* all = the loop is about to sleep: those that are polled, too. */
 static void rearm(struct AioContext *ctx, bool all)
 {
-	struct AioHandler *node, *tmp;
+	struct list_head batch;
+	struct AioHandler *node;
 
-	list_for_each_entry_safe(node, tmp, &ctx->uring_rearm, node_rearm) {
-		if (!all && may_stay_unarmed(ctx, node))
-			continue;
+	/* arm() may submit, and thereby fire some anew: they wait for the next time, else this
+	 * would not end. */
+	list_init(&batch);
+	list_splice_tail(&ctx->uring_rearm, &batch);
+	while (!list_empty(&batch)) {
+		node = list_first_entry(&batch, struct AioHandler, node_rearm);
 		list_del(&node->node_rearm);
-		if (!aio_handler_deleted(node))
+		if (!all && may_stay_unarmed(ctx, node))
+			list_add_tail(&node->node_rearm, &ctx->uring_rearm);
+		else if (!aio_handler_deleted(node))
 			arm(ctx, node);
 	}
 }

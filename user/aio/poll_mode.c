@@ -192,8 +192,12 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 	/* What is queued for the kernel must not wait for the end of a spin. */
 	if (ctx->fdmon->before_spin)
 		ctx->fdmon->before_spin(ctx);
-	if (ctx->fdmon->need_wait(ctx))
+	if (ctx->fdmon->need_wait(ctx)) {
+		/* No spin. With a ring there is something to be had at once, so no sleep either. */
+		if (ctx->fdmon->mixed_polling)
+			*timeout_ns = 0;
 		return false;
+	}
 	poll_set_started(ctx, true, max_ns);
 	return run_poll_handlers(ctx, turn, max_ns, timeout_ns);
 }

@@ -162,7 +162,9 @@ struct io_uring_sqe *aio_uring_get_sqe(struct AioContext *ctx)
 	while (!(sqe = io_uring_get_sqe(&ctx->uring->ring))) {
 		if (aio_uring_enter(ctx, 0) < 0)
 			return NULL;
-		aio_uring_reap(ctx);
+		/* EBUSY: the kernel takes no more before we take some. */
+		if (aio_uring_has_sqes(ctx->uring))
+			aio_uring_reap(ctx);
 	}
 	memset(sqe, 0, sizeof(*sqe));
 	return sqe;

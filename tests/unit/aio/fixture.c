@@ -59,15 +59,18 @@ int loop_tests_run(const char *group, const struct loop_test *tests, size_t n)
 	int failed;
 
 	for (i = 0; i < 3; i++) {
-		for (j = 0; j < n; j++, k++) {
+		for (j = 0; j < n; j++) {
 			char *name;
+
+			if (tests[j].only != AIO_FDMON_AUTO && tests[j].only != monitors[i])
+				continue;
 
 			if (asprintf(&name, "%s[%s]", tests[j].name, aio_fdmon_name(monitors[i])) <
 			    0)
 				abort();
-			units[k] = (struct CMUnitTest){ name, tests[j].run, fixture_setup,
-							fixture_teardown,
-							(void *)(uintptr_t)monitors[i] };
+			units[k++] = (struct CMUnitTest){ name, tests[j].run, fixture_setup,
+							  fixture_teardown,
+							  (void *)(uintptr_t)monitors[i] };
 		}
 	}
 	failed = _cmocka_run_group_tests(group, units, k, NULL, NULL);

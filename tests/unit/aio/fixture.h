@@ -24,12 +24,13 @@ struct loop_fixture {
 struct loop_test {
 	const char *name;
 	CMUnitTestFunction run;
+	enum aio_fdmon only; /* AIO_FDMON_AUTO: all three */
 };
 
-#define LOOP_TEST(function)                                                                        \
-	{                                                                                          \
-#function, function                                                                \
-	}
+/* clang-format off */
+#define LOOP_TEST(function) { #function, function, AIO_FDMON_AUTO }
+#define LOOP_TEST_ON(function, fdmon) { #function, function, fdmon }
+/* clang-format on */
 
 /* Number of failures, as cmocka's. */
 int loop_tests_run(const char *group, const struct loop_test *tests, size_t n);
