@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PVH entry to C at CPL 3. Runs once, on the boot vCPU. A PVH loader (ours, QEMU's) enters pvh_entry in 32-bit
- * protected mode, paging off, with ebx = hvm_start_info. On a software KVM every instruction here is emulated
- * (testbeds.md A: 0.6 us each), so the page tables are laid out by the assembler and not by a loop.
+ * PVH entry to C at CPL 3. Runs once, on the boot vCPU. A PVH loader (ours, QEMU's) enters
+ * pvh_entry in 32-bit protected mode, paging off, with ebx = hvm_start_info. A software KVM takes
+ * 0.6 us for every instruction here, so the assembler lays out the page tables, not a loop.
  * Next: guest_main() in main.c; traps come back through vectors.S.
  */
 #include "layout.h"

@@ -138,7 +138,7 @@ static uint32_t reap_all(struct load *load, uint64_t now)
 	if (total) {
 		load->progress_tsc = now;
 		load->silent_stalls = 0;
-		load->reaped_since_irq += total;
+
 		if (load->phase == PHASE_LOAD)
 			load->last_tsc = now;
 	}
@@ -166,20 +166,6 @@ static uint32_t fill_all(struct load *load, uint64_t now)
 	if (total && was_idle)
 		load->progress_tsc = now;
 	return total;
-}
-
-/*
- * An interrupt counts as spurious if nothing was completed since the one before. seen was read
- * before the last reaping: what it announced has been reaped by now.
- */
-static void account_irqs(struct load *load, uint64_t seen)
-{
-	if (seen == load->irqs_seen)
-		return;
-	if (!load->reaped_since_irq)
-		load->irqs_spurious += seen - load->irqs_seen;
-	load->irqs_seen = seen;
-	load->reaped_since_irq = 0;
 }
 
 static bool any_used(const struct load *load)
@@ -222,6 +208,7 @@ static void sleep_until_irq(struct load *load)
 	if (!any_used(load)) {
 		load->halts++;
 		irq_wait(mark);
+		load->irqs_spurious += irq_devices() != devices && !any_used(load);
 	}
 	for (uint32_t i = 0; i < load->nr_queues; i++)
 		virtq_irq_disarm(load->queues[i].vq);
@@ -261,7 +248,7 @@ static bool reset_is_due(const struct load *load, uint64_t now)
 /* Until the phase has no more requests and all are back. */
 static void pump(struct load *load)
 {
-	uint64_t now, irqs;
+	uint64_t now;
 
 	load->progress_tsc = rdtsc();
 	while (!load->gave_up) {
@@ -269,10 +256,10 @@ static void pump(struct load *load)
 
 		now = rdtsc();
 		due = reset_is_due(load, now);
-		irqs = irq_devices();
+
 		progress = reap_all(load, now);
 		progress |= fill_all(load, now) != 0;
-		account_irqs(load, irqs);
+
 		if (due && in_flight(load))
 			return;
 		if (progress)

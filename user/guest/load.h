@@ -50,10 +50,9 @@ struct load {
 	uint32_t silent_stalls; /* in a row */
 	uint64_t resets;
 	uint64_t halts;
-	uint64_t irqs_seen;
-	uint64_t irqs_spurious; /* interrupts with no completion behind them */
+
+	uint64_t irqs_spurious; /* woken by an interrupt, and no completion there */
 	uint64_t irqs_missed;	/* completions that no interrupt announced, found by the watchdog */
-	uint64_t reaped_since_irq;
 };
 
 /* Memory, queues, limits; the device is started. Dies if words and disk do not fit together. */

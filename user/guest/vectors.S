@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything that runs at CPL 0 after start-up: services asked for by svc(), device interrupts, and the way out of an
- * exception to trap_panic() in trap.c. All entries are interrupt gates, so this code never nests but in hlt.
- * Each instruction may cost 0.6 us (testbeds.md A): count them before adding one.
+ * Everything that runs at CPL 0 after start-up: services asked for by svc(), device interrupts, and
+ * the way out of an exception to trap_panic() in trap.c. All entries are interrupt gates, so this
+ * code never nests but in hlt. On a software KVM an instruction costs 0.6 us here: count them.
  */
 #include "layout.h"
 
 	.text
 
 /*
- * uint64_t svc(nr, a, b, c) in the C calling convention. `ud2` is the one door from CPL 3 to CPL 0 that works on every
- * KVM; exc_6 knows a service by the address of this instruction.
+ * uint64_t svc(nr, a, b, c) in the C calling convention. `ud2` is the one door from CPL 3 to CPL 0
+ * that works on every KVM; exc_6 knows a service by the address of this instruction.
  */
 	.globl	svc
 	.type	svc, @function
@@ -65,8 +65,9 @@ svc_outs8:
 	addq	$2, (%rsp)
 	iretq
 /*
- * The gate has switched interrupts off, so no interrupt fits between the look at the counter and hlt: sti takes effect
- * after hlt has begun. An interrupt's handler runs at CPL 0 on this stack and returns behind hlt.
+ * The gate has switched interrupts off, so no interrupt fits between the look at the counter and
+ * hlt: sti takes effect after hlt has begun. The interrupt's handler runs at CPL 0 on this stack
+ * and returns behind hlt.
  */
 svc_halt:
 	cmpq	%rdx, (%rsi)
@@ -121,8 +122,9 @@ dead:
 	jmp	dead
 
 /*
- * An exception nobody expects: leave what is known in panic_record and go on at CPL 3 in trap_panic(), where code is not
- * emulated and the serial services work. A second one ends the guest without a word.
+ * An exception nobody expects: leave what is known in panic_record and go on at CPL 3 in
+ * trap_panic(), where code is not emulated and the serial services work. A second one ends the
+ * guest without a word.
  */
 	.type	exc_panic, @function
 exc_panic:
