@@ -256,10 +256,8 @@ static void pump(struct load *load)
 
 		now = rdtsc();
 		due = reset_is_due(load, now);
-
 		progress = reap_all(load, now);
 		progress |= fill_all(load, now) != 0;
-
 		if (due && in_flight(load))
 			return;
 		if (progress)

@@ -78,13 +78,17 @@ uint64_t irq_timer(void)
 	return irq_counts[IRQ_TIMER];
 }
 
-/* The stub counts the total first: read the other way round the difference could be short by one,
- * never negative. */
+/* Both counters of one moment: a timer interrupt between two reads must not look like a device's.
+ */
 uint64_t irq_devices(void)
 {
-	uint64_t timer = irq_counts[IRQ_TIMER];
+	uint64_t total, timer;
 
-	return irq_total - timer;
+	do {
+		total = irq_total;
+		timer = irq_counts[IRQ_TIMER];
+	} while (total != irq_total);
+	return total - timer;
 }
 
 uint64_t irq_vector(uint32_t n)
