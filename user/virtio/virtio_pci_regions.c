@@ -79,8 +79,9 @@ static int add_cap(struct VirtIOPCIProxy *proxy, void *cap, unsigned int len, ui
 		head->offset = mr->addr;
 		head->length = mr->size;
 	}
-	/* The two bytes of the list's header are PCI's. */
-	return pci_add_capability(&proxy->pci, PCI_CAP_ID_VNDR, (char *)cap + PCI_CAP_SIZEOF, len);
+	/* The two bytes of the list's header are PCI's (PCI_CAP_SIZEOF counts two more). */
+	return pci_add_capability(&proxy->pci, PCI_CAP_ID_VNDR,
+				  (char *)cap + offsetof(struct virtio_pci_cap, cap_len), len);
 }
 
 static int add_capabilities(struct VirtIOPCIProxy *proxy)
