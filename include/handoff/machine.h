@@ -83,7 +83,6 @@ enum machine_exit {
 };
 
 struct machine;
-struct stats_page;
 
 /* Builds everything, starts no vCPU. config must live until machine_free. NULL with err, everything
  * undone. */
@@ -98,8 +97,5 @@ int machine_run(struct machine *m);
  * last flush that failed (already printed).
  */
 int machine_free(struct machine *m);
-
-/* The page a tracer sees; until machine_free. Any thread reads. */
-const struct stats_page *machine_stats(const struct machine *m);
 
 #endif

@@ -179,8 +179,3 @@ int machine_free(struct machine *m)
 	free(m);
 	return ret;
 }
-
-const struct stats_page *machine_stats(const struct machine *m)
-{
-	return m->stats;
-}
