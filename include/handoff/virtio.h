@@ -29,7 +29,7 @@ struct stats_page;
 struct virtio_blk_config {
 	const char *name;	   /* "disk0"; also the stats row and the default serial */
 	const char *serial;	   /* GET_ID, at most 20 bytes; NULL = name */
-	struct BlockBackend *blk;  /* the device takes its own hold */
+	struct BlockBackend *blk;  /* must outlive the device */
 	struct IOThread *iothread; /* NULL = the main loop serves it */
 	unsigned int queues;	   /* 1..16 */
 	unsigned int queue_size;   /* power of two, 16..1024; 0 = 256 */
