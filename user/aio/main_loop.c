@@ -66,14 +66,16 @@ void main_loop_release(void)
 {
 	struct main_loop *m = &main_loop_state;
 	struct AioContext *ctx = m->ctx;
+	GSource *source = m->source;
 
 	g_main_context_release(NULL);
-	g_source_destroy(m->source);
-	g_source_unref(m->source);
 	aio_bh_delete(m->wait_bh);
 	free(m->fds);
 	*m = (struct main_loop){ 0 };
+	/* Takes its fds out of the source before it destroys it: GLib complains about the reverse.
+	 */
 	aio_context_unref(ctx);
+	g_source_unref(source);
 	aio_set_current_context(NULL);
 	bql_unlock();
 }
