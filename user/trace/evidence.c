@@ -79,7 +79,7 @@ static void decide_kick(const struct judge *j)
 		rule(j, STAGE_SIGNAL, EVIDENCE_EXACT, "%s", "");
 	else if (!lacks(j, STAGE_SIGNAL, NEEDS(PROGRAM_MMIO, PROGRAM_WAKING)))
 		rule(j, STAGE_SIGNAL, EVIDENCE_INFERRED,
-		     "ends at the wake it causes (sched_waking); kicks that woke nobody are left out");
+		     "ends at the wake it causes (sched_waking); without kicks that woke nobody");
 	if (!lacks(j, STAGE_WAKE,
 		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_NOTIFIED)))
 		rule(j, STAGE_WAKE, hooked ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",

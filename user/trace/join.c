@@ -82,7 +82,7 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 	enum stage s;
 	uint32_t n;
 
-	for (n = 0; t->kernel && n < p->n_gpa; n++) {
+	for (n = 0; n < p->n_gpa; n++) {
 		state = kernel_view_kick(&t->view, p->gpa[n]);
 		if (!state)
 			continue;
@@ -93,7 +93,7 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 		if (p->gpa[n] == q->gpa && kick_is_lost(t, &t->now->queue[i], state, now_ns))
 			seen.pending_lost = 1;
 		for (s = 0; s < KICK_STAGES; s++) {
-			kernel_stage_hist(t->kernel, state, s, &hist);
+			kernel_stage_hist(&t->view, state, s, &hist);
 			hist_merge(&q->stage[s].hist, &hist);
 		}
 	}
@@ -151,7 +151,7 @@ static void join_irqs(struct tracer *t, struct report_queue *q, unsigned int i)
 	struct hist hist;
 	uint32_t n;
 
-	for (n = 0; t->kernel && n < p->n_msi; n++) {
+	for (n = 0; n < p->n_msi; n++) {
 		irq = kernel_view_irq(&t->view, &p->msi[n]);
 		if (!irq)
 			continue;
@@ -222,7 +222,7 @@ void join_irq_total(struct tracer *t, struct report *r)
 	uint32_t n_counted = 0, i, n, c;
 	struct hist hist;
 
-	for (i = 0; t->kernel && i < STATS_MAX_QUEUES; i++) {
+	for (i = 0; i < STATS_MAX_QUEUES; i++) {
 		for (n = 0; n < t->places[i].n_msi; n++) {
 			irq = kernel_view_irq(&t->view, &t->places[i].msi[n]);
 			for (c = 0; c < n_counted && counted[c] != irq; c++)

@@ -55,6 +55,8 @@ struct kernel_view {
 	struct kernel_irq *irq;
 	struct thread_row thread[MODEL_MAX_THREADS];
 	uint64_t loss[LOSSES];
+	/* Not copied: MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs. */
+	const struct hist *hists;
 };
 
 /* Refills view (zeroed before its first use). 0 or -errno: memory is short, or a map cannot be
@@ -62,10 +64,9 @@ struct kernel_view {
 int kernel_read(struct kernel *k, struct kernel_view *view) MUST_CHECK;
 void kernel_view_release(struct kernel_view *view);
 
-/* The histogram of one address and stage (below KICK_STAGES), straight from the shared map; out is
- * emptied first. */
-void kernel_stage_hist(const struct kernel *k, const struct kick_state *state, enum stage stage,
-		       struct hist *out);
+/* The histogram of one address and stage (below KICK_STAGES); out is emptied first. */
+void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *state,
+		       enum stage stage, struct hist *out);
 /* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
 void kernel_hist_read(const struct hist *shared, struct hist *out);
 

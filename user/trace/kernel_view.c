@@ -73,6 +73,7 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 		ret = read_irqs(k, view);
 	if (ret)
 		return ret;
+	view->hists = k->hists;
 	view->n_threads = 0;
 	for (i = 0; i < rows && i < MODEL_MAX_THREADS; i++)
 		if (!bpf_map_lookup_elem(fd, &i, &view->thread[view->n_threads]))
@@ -108,14 +109,14 @@ void kernel_hist_read(const struct hist *shared, struct hist *out)
 	out->min_ns -= out->min_ns != 0;
 }
 
-void kernel_stage_hist(const struct kernel *k, const struct kick_state *state, enum stage stage,
-		       struct hist *out)
+void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *state,
+		       enum stage stage, struct hist *out)
 {
 	if (!state->slot || state->slot > MODEL_MAX_SLOTS || stage >= KICK_STAGES) {
 		memset(out, 0, sizeof(*out));
 		return;
 	}
-	kernel_hist_read(&k->hists[(state->slot - 1) * KICK_STAGES + stage], out);
+	kernel_hist_read(&view->hists[(state->slot - 1) * KICK_STAGES + stage], out);
 }
 
 const struct kick_state *kernel_view_kick(const struct kernel_view *view, uint64_t gpa)

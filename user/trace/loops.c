@@ -104,7 +104,7 @@ static void join_loop(struct tracer *t, struct report_loop *l, unsigned int i, i
 {
 	static const struct stats_loop none;
 	const struct stats_loop *now = &t->now->loop[i], *before = &t->before->loop[i];
-	const struct thread_row *thread = t->kernel ? kernel_view_thread(&t->view, now->tid) : NULL;
+	const struct thread_row *thread = kernel_view_thread(&t->view, now->tid);
 
 	if (strcmp(now->id, before->id))
 		before = &none;
@@ -167,7 +167,7 @@ void join_vcpus(struct tracer *t, struct report *r)
 
 		v->id = i;
 		v->tid = t->now->vcpu_tid[i];
-		thread = t->kernel ? kernel_view_thread(&t->view, v->tid) : NULL;
+		thread = kernel_view_thread(&t->view, v->tid);
 		if (!thread)
 			continue;
 		v->exits = thread->vcpu.exits;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The rules of evidence, stage by stage. */
+#include <lib/tap.h>
+
+#include <string.h>
+
+#include "evidence.h"
+
+/* This machine: everything attaches but function hooks; no exit or entry is ever seen. */
+static struct evidence_facts usual(void)
+{
+	struct evidence_facts f = { .kvm = "software", .mmio_writes = 100 };
+
+	memset(f.attached, true, sizeof(f.attached));
+	f.attached[PROGRAM_SIGNAL_MASK] = f.attached[PROGRAM_SIGNAL] = false;
+	return f;
+}
+
+/* kvm_exit attaches and stays silent while the guest kicks: absent, and the reason names it. */
+static void test_evidence__silent_tracepoint_is_absent(void **state)
+{
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_EXIT], EVIDENCE_ABSENT);
+	assert_non_null(strstr(v.reason[STAGE_EXIT], "kvm_exit never fired in 100"));
+	assert_non_null(strstr(v.reason[STAGE_EXIT], "software"));
+	assert_int_equal(v.evidence[STAGE_ENTER], EVIDENCE_ABSENT);
+	assert_non_null(strstr(v.reason[STAGE_ENTER], "kvm_entry never fired"));
+	f.exits = f.entries = 1;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_EXIT], EVIDENCE_EXACT);
+	assert_int_equal(v.evidence[STAGE_ENTER], EVIDENCE_EXACT);
+	assert_int_equal(v.exits, EVIDENCE_EXACT);
+}
+
+/* Before anything ran there is nothing to conclude from silence. */
+static void test_evidence__nothing_has_run(void **state)
+{
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+
+	f.mmio_writes = 0;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_EXIT], EVIDENCE_ABSENT);
+	assert_non_null(strstr(v.reason[STAGE_EXIT], "no guest has run"));
+}
+
+/* Without function hooks the signal is inferred, with them exact; an exact stage has no reason. */
+static void test_evidence__function_hooks(void **state)
+{
+	static const enum stage hooked[] = { STAGE_SIGNAL, STAGE_WAKE, STAGE_DISPATCH };
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+	size_t i;
+
+	evidence_decide(&f, &v);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(v.evidence[hooked[i]], EVIDENCE_INFERRED);
+		assert_true(strlen(v.reason[hooked[i]]) > 10);
+	}
+	assert_int_equal(v.evidence[STAGE_RUNQ], EVIDENCE_EXACT);
+	f.attached[PROGRAM_SIGNAL_MASK] = true;
+	evidence_decide(&f, &v);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(v.evidence[hooked[i]], EVIDENCE_EXACT);
+		assert_string_equal(v.reason[hooked[i]], "");
+	}
+}
+
+/* A program that does not attach takes its stages with it, says why, and leaves the others. */
+static void test_evidence__missing_program(void **state)
+{
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+
+	f.attached[PROGRAM_ARMED] = false;
+	f.why[PROGRAM_ARMED] = "no such probe";
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_IO], EVIDENCE_ABSENT);
+	assert_non_null(strstr(v.reason[STAGE_IO], "no such probe"));
+	assert_int_equal(v.account, EVIDENCE_ABSENT);
+	assert_int_equal(v.evidence[STAGE_RUNQ], EVIDENCE_EXACT);
+	assert_int_equal(v.outcomes, EVIDENCE_EXACT);
+	f.attached[PROGRAM_NOTIFIED] = false;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.outcomes, EVIDENCE_ABSENT);
+	assert_int_equal(v.kicks, EVIDENCE_EXACT);
+	f.attached[PROGRAM_MMIO] = false;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.kicks, EVIDENCE_INFERRED);
+}
+
+/* No BPF at all: every stage absent for that one reason. */
+static void test_evidence__no_bpf(void **state)
+{
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+	enum stage s;
+
+	f.no_bpf = "not asked for";
+	evidence_decide(&f, &v);
+	for (s = 0; s < STAGES; s++) {
+		assert_int_equal(v.evidence[s], EVIDENCE_ABSENT);
+		assert_string_equal(v.reason[s], "not asked for");
+	}
+	assert_int_equal(v.kicks, EVIDENCE_INFERRED);
+	assert_int_equal(v.outcomes, EVIDENCE_ABSENT);
+	assert_string_equal(v.account_reason, "not asked for");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_evidence__silent_tracepoint_is_absent),
+		cmocka_unit_test(test_evidence__nothing_has_run),
+		cmocka_unit_test(test_evidence__function_hooks),
+		cmocka_unit_test(test_evidence__missing_program),
+		cmocka_unit_test(test_evidence__no_bpf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Kicks, outcomes and interrupts joined to queues: figures of the VMM and of BPF made one. */
+#include <lib/tap.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+static int setup(void **state)
+{
+	*state = fake_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+static uint64_t sum(const struct report_queue *q)
+{
+	uint64_t n = 0;
+	unsigned int o;
+
+	for (o = 0; o < OUTCOMES; o++)
+		n += q->outcome[o];
+	return n;
+}
+
+/* Each outcome comes from the one who knows it; together they are the arrivals. */
+static void test_join__outcomes_add_up(void **state)
+{
+	struct tracer *t = *state;
+	struct kick_state *kick = fake_kick(t, FAKE_GPA);
+	struct report *r;
+
+	fake_queue(t)->arrivals_polled = 100;
+	fake_queue(t)->arrivals_notified = 30;
+	fake_queue(t)->arrivals_recheck = 5;
+	fake_queue(t)->arrivals_userspace = 2;
+	*kick = (struct kick_state){ .kicks = 42, .notified = 20, .busy = 9, .lost = 1 };
+	r = fake_join(t);
+	assert_int_equal(r->n_queues, 1);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 100);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 20);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 14);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_USERSPACE], 2);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 1);
+	assert_int_equal(r->queue[0].arrivals, 137);
+	assert_int_equal(r->queue[0].kicks, 42);
+	assert_int_equal(r->queue[0].wasted_kicks, 42 - 20 - 2 - 1);
+	report_free(r);
+}
+
+/* BPF is read later than the page: what it saw since is not told yet, and the sum still holds. */
+static void test_join__bpf_ahead_of_the_page(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_queue(t)->arrivals_notified = 10;
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .notified = 9, .busy = 3, .lost = 1 };
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].arrivals, 10);
+	assert_int_equal(sum(&r->queue[0]), 10);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 9);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 1);
+	report_free(r);
+}
+
+/* Arrivals BPF did not see are busy: all that is known is that they were served. */
+static void test_join__bpf_behind_the_page(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_queue(t)->arrivals_notified = 10;
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .notified = 4 };
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 4);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 6);
+	assert_int_equal(r->queue[0].arrivals, 10);
+	report_free(r);
+}
+
+/* Without BPF notified and busy stand under notified, and kicks are the VMM's count. */
+static void test_join__without_bpf(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r = report_new();
+
+	fake_queue(t)->arrivals_notified = 10;
+	fake_queue(t)->arrivals_polled = 7;
+	fake_queue(t)->signals = 12;
+	fake_queue(t)->userspace_kicks = 1;
+	join_queues(t, r, FAKE_NOW_NS);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 10);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 0);
+	assert_int_equal(r->queue[0].arrivals, 17);
+	assert_int_equal(r->queue[0].kicks, 13);
+	report_free(r);
+}
+
+/* Counters count from the tracer's start, not from the VMM's. */
+static void test_join__counts_since_the_start(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_queue *before = &t->before->queue[fake_queue(t) - t->now->queue];
+	struct report *r;
+
+	before->requests = 1000;
+	before->arrivals_polled = 900;
+	fake_hist_add(&before->leg[STATS_LEG_IO], 500);
+	*fake_queue(t) = *before;
+	fake_queue(t)->requests = 1010;
+	fake_queue(t)->arrivals_polled = 909;
+	fake_hist_add(&fake_queue(t)->leg[STATS_LEG_IO], 700);
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].requests, 10);
+	assert_int_equal(r->queue[0].arrivals, 9);
+	assert_int_equal(r->queue[0].stage[STAGE_IO].hist.count, 1);
+	assert_int_equal(r->stage[STAGE_IO].hist.count, 1);
+	report_free(r);
+}
+
+static uint64_t lost(struct tracer *t)
+{
+	struct report *r = fake_join(t);
+	uint64_t n = r->queue[0].outcome[OUTCOME_LOST];
+
+	assert_int_equal(r->queue[0].arrivals, sum(&r->queue[0]));
+	report_free(r);
+	return n;
+}
+
+/* A kick nobody came for is lost once it has waited long enough, and not before. */
+static void test_join__pending_kick_is_lost(void **state)
+{
+	struct tracer *t = *state;
+	struct kick_state *kick = fake_kick(t, FAKE_GPA);
+
+	*kick = (struct kick_state){ .kicks = 1, .pending = 1, .first_ns = FAKE_NOW_NS - 99000000 };
+	assert_int_equal(lost(t), 0);
+	kick->first_ns = FAKE_NOW_NS - 101000000;
+	assert_int_equal(lost(t), 1);
+}
+
+/* A loop in poll mode looks at the queue all the time: the eventfd may wait, the work does not. */
+static void test_join__pending_kick_in_poll_mode(void **state)
+{
+	struct tracer *t = *state;
+	struct thread_row *row = fake_thread(t, 11);
+
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .pending = 1, .first_ns = FAKE_START_NS };
+	row->loop.polling = 1;
+	assert_int_equal(lost(t), 0);
+	row->loop.polling = 0;
+	row->loop.poll_end_ns = FAKE_NOW_NS - 1000;
+	assert_int_equal(lost(t), 0);
+	row->loop.poll_end_ns = FAKE_START_NS;
+	assert_int_equal(lost(t), 1);
+}
+
+/* A queue that was stopped owes nothing; a loop that ended right after the kick could not come. */
+static void test_join__pending_kick_of_what_has_ended(void **state)
+{
+	struct tracer *t = *state;
+	struct thread_row *row = fake_thread(t, 11);
+
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .pending = 1, .first_ns = FAKE_START_NS };
+	row->loop.exit_ns = FAKE_START_NS + 1000;
+	assert_int_equal(lost(t), 0);
+	row->loop.exit_ns = 0;
+	assert_int_equal(lost(t), 1);
+	fake_queue(t)->ioeventfd = 0;
+	assert_int_equal(lost(t), 0);
+}
+
+/* The guest moves the BAR: kicks and stages of the old address stay the queue's. */
+static void test_join__moved_queue_keeps_its_past(void **state)
+{
+	struct tracer *t = *state;
+	struct kick_state *old = fake_kick(t, FAKE_GPA), *new = fake_kick(t, FAKE_GPA + 0x10000);
+
+	old->kicks = 5;
+	fake_stage_add(t, old, STAGE_WAKE, 1000);
+	report_free(fake_join(t));
+	new->kicks = 3;
+	fake_stage_add(t, new, STAGE_WAKE, 3000);
+	fake_queue(t)->gpa = FAKE_GPA + 0x10000;
+	for (int again = 0; again < 2; again++) {
+		struct report *r = fake_join(t);
+
+		assert_int_equal(r->queue[0].kicks, 8);
+		assert_int_equal(r->queue[0].stage[STAGE_WAKE].hist.count, 2);
+		assert_int_equal(r->queue[0].stage[STAGE_WAKE].hist.min_ns, 1000);
+		assert_int_equal(r->stage[STAGE_WAKE].hist.max_ns, 3000);
+		report_free(r);
+	}
+}
+
+/* Two queues on one vector: each shows it, the total counts it once. */
+static void test_join__shared_vector(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_queue *second = fake_queue(t) + 1;
+	struct report *r;
+
+	fake_queue(t)->msi_addr = 0xfee00000;
+	fake_queue(t)->msi_data = 0x41;
+	*second = *fake_queue(t);
+	second->queue = 1;
+	second->gpa = FAKE_GPA + 4;
+	fake_hist_add(&fake_irq(t, 0xfee00000, 0x41)->inject, 300);
+	fake_hist_add(&fake_irq(t, 0xfee00000, 0x42)->inject, 900); /* nobody's */
+	r = fake_join(t);
+	assert_int_equal(r->n_queues, 2);
+	assert_int_equal(r->queue[0].stage[STAGE_INJECT].hist.count, 1);
+	assert_int_equal(r->queue[1].stage[STAGE_INJECT].hist.count, 1);
+	assert_int_equal(r->stage[STAGE_INJECT].hist.count, 1);
+	assert_int_equal(r->stage[STAGE_INJECT].hist.max_ns, 300);
+	report_free(r);
+}
+
+/* A queue finds its loop by row of the page, whatever row of the report that is. */
+static void test_join__queue_names_its_loop(void **state)
+{
+	struct tracer *t = *state;
+	struct kick_state *kick = fake_kick(t, FAKE_GPA);
+	struct report *r;
+
+	fake_stage_add(t, kick, STAGE_RUNQ, 1500);
+	r = fake_join(t);
+	assert_int_equal(r->n_loops, 1);
+	assert_int_equal(r->queue[0].loop_index, 0);
+	assert_string_equal(r->queue[0].loop, "io0");
+	assert_int_equal(r->loop[0].stage[STAGE_RUNQ].hist.count, 1);
+	report_free(r);
+	fake_queue(t)->loop = 4000000;
+	r = fake_join(t);
+	assert_string_equal(r->queue[0].loop, "");
+	assert_int_equal(r->queue[0].loop_index, ~0u);
+	report_free(r);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_join__##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(outcomes_add_up),
+		TEST(bpf_ahead_of_the_page),
+		TEST(bpf_behind_the_page),
+		TEST(without_bpf),
+		TEST(counts_since_the_start),
+		TEST(pending_kick_is_lost),
+		TEST(pending_kick_in_poll_mode),
+		TEST(pending_kick_of_what_has_ended),
+		TEST(moved_queue_keeps_its_past),
+		TEST(shared_vector),
+		TEST(queue_names_its_loop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Loop accounts: the five parts are the wall time, however the loop was armed and ended. */
+#include <lib/tap.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+#define WALL (FAKE_NOW_NS - FAKE_START_NS)
+
+static int setup(void **state)
+{
+	*state = fake_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	return 0;
+}
+
+static uint64_t parts(const struct report_loop *l)
+{
+	return l->handling_ns + l->polling_hit_ns + l->polling_waste_ns + l->blocked_ns +
+	       l->runq_ns;
+}
+
+/* Armed late: what was before counts as blocked; the running phase counts until now. */
+static void test_loops__account_adds_up(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_loop *row = fake_loop(t);
+	struct report *r;
+
+	row->account_start_ns = FAKE_START_NS + 500000000;
+	row->handling_ns = 100000000;
+	row->polling_hit_ns = 200000000;
+	row->polling_waste_ns = 300000000;
+	row->blocked_ns = 400000000;
+	row->phase = STATS_PHASE_POLLING;
+	row->phase_since_ns = FAKE_NOW_NS - 500000000;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].wall_ns, WALL);
+	assert_int_equal(parts(&r->loop[0]), WALL);
+	assert_int_equal(r->loop[0].blocked_ns, 900000000);
+	assert_int_equal(r->loop[0].polling_waste_ns, 800000000);
+	report_free(r);
+}
+
+/* A loop that never noticed that it is armed has slept all the time. */
+static void test_loops__never_woken(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r = fake_join(t);
+
+	assert_int_equal(r->loop[0].blocked_ns, WALL);
+	assert_int_equal(parts(&r->loop[0]), WALL);
+	report_free(r);
+}
+
+/* Another tracer armed it first: only what came since our start is ours. */
+static void test_loops__armed_before_us(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_loop *row = fake_loop(t), *before = &t->before->loop[row - t->now->loop];
+	struct report *r;
+
+	before->account_start_ns = row->account_start_ns = FAKE_START_NS - 700000000;
+	before->blocked_ns = 600000000;
+	before->phase = STATS_PHASE_BLOCKED;
+	before->phase_since_ns = FAKE_START_NS - 100000000;
+	row->blocked_ns = 900000000;
+	row->handling_ns = 1700000000;
+	row->phase = STATS_PHASE_HANDLING;
+	row->phase_since_ns = FAKE_NOW_NS - 100000000;
+	r = fake_join(t);
+	assert_int_equal(parts(&r->loop[0]), WALL);
+	assert_int_equal(r->loop[0].blocked_ns, 200000000);
+	report_free(r);
+}
+
+/* Time on the run queue is taken out of blocked, and never more than there is. */
+static void test_loops__runq_comes_out_of_blocked(void **state)
+{
+	struct tracer *t = *state;
+	struct thread_row *thread = fake_thread(t, 11);
+	struct report *r;
+
+	thread->loop.runq_wake_ns = 30000000;
+	thread->loop.runq_preempt_ns = 7000;
+	thread->loop.wakes = 12;
+	thread->loop.cpu = 1;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].runq_ns, 30000000);
+	assert_int_equal(r->loop[0].blocked_ns, WALL - 30000000);
+	assert_int_equal(r->loop[0].preempted_ns, 7000);
+	assert_int_equal(r->loop[0].wakes, 12);
+	assert_int_equal(r->loop[0].cpu, 1);
+	report_free(r);
+	thread->loop.runq_wake_ns = 2 * WALL;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].runq_ns, WALL);
+	assert_int_equal(parts(&r->loop[0]), WALL);
+	report_free(r);
+}
+
+/* The account of a thread that ended ends with it. */
+static void test_loops__account_ends_with_the_thread(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_loop(t)->account_start_ns = FAKE_START_NS;
+	fake_loop(t)->phase = STATS_PHASE_BLOCKED;
+	fake_loop(t)->phase_since_ns = FAKE_START_NS;
+	fake_thread(t, 11)->loop.exit_ns = FAKE_START_NS + 1000000;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].wall_ns, 1000000);
+	assert_int_equal(parts(&r->loop[0]), 1000000);
+	report_free(r);
+}
+
+/* A thread's number was used again: the latest is meant. */
+static void test_loops__latest_thread_of_a_number(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_thread(t, 11)->loop.wakes = 1;
+	fake_thread(t, 11)->loop.wakes = 2;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].wakes, 2);
+	report_free(r);
+}
+
+/* More hand-overs than the ring holds: the newest, oldest first, with names and their true number.
+ */
+static void test_loops__handovers(void **state)
+{
+	struct tracer *t = *state;
+	uint64_t n = STATS_MAX_HANDOVERS + 10, i;
+	struct report *r;
+
+	for (i = 0; i < n; i++)
+		t->now->handover[i % STATS_MAX_HANDOVERS] =
+			(struct stats_handover){ .t_ns = FAKE_START_NS + i,
+						 .duration_ns = 5,
+						 .device = "disk0",
+						 .from = 2,
+						 .to = 9 };
+	t->now->n_handovers = n;
+	r = fake_join(t);
+	assert_int_equal(r->handovers_total, n);
+	assert_int_equal(r->n_handovers, STATS_MAX_HANDOVERS);
+	assert_int_equal(r->handover[0].t_ns, 10);
+	assert_string_equal(r->handover[0].from, "io0");
+	assert_string_equal(r->handover[0].to, "?");
+	report_free(r);
+	t->before->n_handovers = n - 3;
+	r = fake_join(t);
+	assert_int_equal(r->n_handovers, 3);
+	report_free(r);
+}
+
+/* vCPUs are those the VMM names; BPF's figures are found by thread. */
+static void test_loops__vcpus(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	t->now->n_vcpus = 2;
+	t->now->vcpu_tid[0] = 21;
+	t->now->vcpu_tid[1] = 22;
+	fake_thread(t, 22)->vcpu.mmio_writes = 9;
+	r = fake_join(t);
+	assert_int_equal(r->n_vcpus, 2);
+	assert_int_equal(r->vcpu[0].mmio_writes, 0);
+	assert_int_equal(r->vcpu[1].mmio_writes, 9);
+	report_free(r);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_loops__##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(account_adds_up),
+		TEST(never_woken),
+		TEST(armed_before_us),
+		TEST(runq_comes_out_of_blocked),
+		TEST(account_ends_with_the_thread),
+		TEST(latest_thread_of_a_number),
+		TEST(handovers),
+		TEST(vcpus),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
