@@ -30,15 +30,14 @@
 #define SVC_OUT16    1
 #define SVC_OUT32    2
 #define SVC_IN8	     3 /* port; returns the value */
-#define SVC_IN16     4
-#define SVC_IN32     5
-#define SVC_OUTS8    6 /* bytes, port, count */
-#define SVC_HALT     7 /* &counter, seen: sleep until an interrupt unless *counter != seen */
-#define SVC_IRQ_ON   8
-#define SVC_CPUID    9	/* leaf, subleaf, uint32_t out[4] */
-#define SVC_RDMSR    10 /* msr; returns the value */
-#define SVC_WRMSR    11 /* msr, value */
-#define SVC_TLB	     12 /* forget cached translations */
-#define SVC_POWEROFF 13 /* port, code: debug exit; halts for ever if nobody listens */
+#define SVC_IN32     4
+#define SVC_OUTS8    5 /* bytes, port, count */
+#define SVC_HALT     6 /* &counter, seen: sleep until an interrupt unless *counter != seen */
+#define SVC_IRQ_ON   7
+#define SVC_CPUID    8	/* leaf, subleaf, uint32_t out[4] */
+#define SVC_RDMSR    9	/* msr; returns the value */
+#define SVC_WRMSR    10 /* msr, value */
+#define SVC_TLB	     11 /* forget cached translations */
+#define SVC_POWEROFF 12 /* port, code: debug exit; halts for ever if nobody listens */
 
 #endif

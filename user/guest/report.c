@@ -89,6 +89,10 @@ static void add_kicks(struct line *line, const struct load *load)
 	line_add(line, " kicks=%lu kicks_suppressed=%lu irqs=%lu irqs_spurious=%lu", kicks,
 		 suppressed, irq_devices(), load->irqs_spurious);
 	line_add(line, " irqs_missed=%lu halts=%lu", load->irqs_missed, load->halts);
+}
+
+static void add_queues(struct line *line, const struct load *load)
+{
 	for (uint32_t i = 0; i < load->nr_queues; i++)
 		line_add(line, " kicks_q%u=%lu", i, load->blk->vq[i].kicks);
 	for (uint32_t i = 0; i < load->nr_queues && load->blk->dev.has_msix; i++)
@@ -125,6 +129,8 @@ bool report_result(const struct load *load)
 	if (ns)
 		line_add(&line, " iops=%lu", completed(&load->tally) * 1000000 / MAX(ns / 1000, 1));
 	add_latency(&line, load);
+	/* Last: a reader with room for few words loses these. */
+	add_queues(&line, load);
 	line_print(&line);
 	return !load->gave_up && !ring_errors(load) && !load->tally.verify_errors &&
 	       !load->verify_tally.verify_errors;

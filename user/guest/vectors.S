@@ -49,12 +49,6 @@ svc_in8:
 	inb	%dx, %al
 	addq	$2, (%rsp)
 	iretq
-svc_in16:
-	movl	%esi, %edx
-	xorl	%eax, %eax
-	inw	%dx, %ax
-	addq	$2, (%rsp)
-	iretq
 svc_in32:
 	movl	%esi, %edx
 	inl	%dx, %eax
@@ -200,7 +194,7 @@ irq_spurious_stub:
 	.section .rodata
 	.balign	8
 svc_table:
-	.quad	svc_out8, svc_out16, svc_out32, svc_in8, svc_in16, svc_in32, svc_outs8, svc_halt
+	.quad	svc_out8, svc_out16, svc_out32, svc_in8, svc_in32, svc_outs8, svc_halt
 	.quad	svc_irq_on, svc_cpuid, svc_rdmsr, svc_wrmsr, svc_tlb, svc_poweroff
 	.globl	exc_table
 exc_table:
