@@ -86,6 +86,9 @@ static void epoll_take(struct AioContext *ctx, int64_t timeout_ns)
 	struct epoll_event events[EPOLL_BATCH];
 	int i, n = epoll_wait_ns(ctx, events, timeout_ns);
 
+	/* A node of another thread came to us through the kernel: acquire, pairs with
+	 * handler_replace()'s change. */
+	atomic_load(&ctx->handlers_gen);
 	for (i = 0; i < n; i++)
 		aio_add_ready(ctx, events[i].data.ptr, events[i].events, false);
 }
