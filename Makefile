@@ -236,7 +236,7 @@ seed: all $$(call test_bins,seed) ## show the three founding stack traces, caugh
 	@$(run_tests) -v $(call level_tests,seed)
 
 bench: all ## run the benchmarks of tests/bench
-	@for b in $(wildcard tests/bench/*.sh); do \
+	@for b in $(wildcard tests/bench/bench_*.sh); do \
 		HANDOFF='$(abspath $(OUT))/handoff' $$b || exit 1; done
 
 # --- checks --------------------------------------------------------------------------------------

@@ -11,16 +11,18 @@ bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
 before=$("$bpftool" prog show -j | jq length)
 maps_before=$("$bpftool" map show -j | jq length)
 
-# The kernel frees programs and maps after a grace period: wait for the counts, 10 s at most.
+few_objects() {
+	[ "$("$bpftool" prog show -j | jq length)" -le "$before" ] &&
+		[ "$("$bpftool" map show -j | jq length)" -le "$maps_before" ]
+}
+
+# The kernel frees programs and maps after a grace period.
 settled() {
-	for _ in $(seq 100); do
-		[ "$("$bpftool" prog show -j | jq length)" -le "$before" ] &&
-			[ "$("$bpftool" map show -j | jq length)" -le "$maps_before" ] && return 0
-		read -rt 0.1 <> <(:)
-	done
-	"$bpftool" prog show
-	"$bpftool" map show
-	return 1
+	wait_for 10 few_objects || {
+		"$bpftool" prog show
+		"$bpftool" map show
+		return 1
+	}
 }
 
 # start DURATION: a traced run, ready when its first interval line is out. Sets $tracer and $vmm.
@@ -28,19 +30,12 @@ start() {
 	"$handoff" run --trace --interval 0.1 --iothread io0 --blk "$tmp/disk.img,size=16M,iothread=io0" \
 		--load "rw=randrw verify=crc32c iodepth=8 runtime=$1" >"$tmp/run.out" 2>"$tmp/run.err" &
 	tracer=$!
-	for _ in $(seq 200); do
-		grep -q 'req/s' "$tmp/run.out" && break
-		read -rt 0.1 <> <(:)
-	done
+	wait_for 20 grep -q 'req/s' "$tmp/run.out"
 	vmm=$(pgrep -P $tracer)
 }
 
 gone() {
-	for _ in $(seq 200); do
-		kill -0 "$1" 2>/dev/null || return 0
-		read -rt 0.1 <> <(:)
-	done
-	return 1
+	wait_for 20 not kill -0 "$1"
 }
 
 start 60
@@ -69,7 +64,7 @@ check "both killed: nothing stays in the kernel" settled
 for delay in 0.02 0.05 0.1 0.2 0.4; do
 	"$handoff" run --trace --iothread io0 --blk "$tmp/disk.img,iothread=io0" --load "rw=randread runtime=1" >/dev/null 2>&1 &
 	tracer=$!
-	read -rt $delay <> <(:)
+	read -rt "$delay" <> <(:)
 	vmm=$(pgrep -P $tracer)
 	kill -9 $tracer 2>/dev/null
 	wait $tracer 2>/dev/null

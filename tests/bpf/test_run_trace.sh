@@ -83,10 +83,7 @@ check "hand-overs: kicks agree" holds moved '([.queues[].kicks] | add) == .guest
 # Ctrl-C: the summary comes, the VM goes.
 "$handoff" run --trace --duration 60 >"$tmp/int.out" 2>"$tmp/int.err" &
 pid=$!
-for _ in $(seq 100); do
-	grep -q 'req/s' "$tmp/int.out" && break
-	read -rt 0.1 <> <(:)
-done
+wait_for 20 grep -q 'req/s' "$tmp/int.out"
 kill -INT $pid
 wait $pid
 check "Ctrl-C: exit 0" equal $? 0

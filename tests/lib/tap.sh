@@ -34,6 +34,16 @@ done_testing() {
 	echo "1..$tests"
 }
 
+# wait_for SECONDS command...: tries it ten times a second until it succeeds.
+wait_for() {
+	local left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $((left -= 1)) -gt 0 ] || return 1
+		read -rt 0.1 <> <(:) || :
+	done
+}
+
 # Conditions for check.
 equal() {
 	[ "$1" = "$2" ] || {

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# For benchmarks: the two sides of a comparison are run in turn, several times in one go, and only their ratio is
+# told, since a figure of this machine means nothing on another. Sourced by bench_*.sh.
+
+handoff=${HANDOFF:?is set by make}
+rounds=${ROUNDS:-7}
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/handoff-bench.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+# guest_value KEY: of the last `measure`.
+guest_value() { jq -r ".guest.$1" "$tmp/report.json"; }
+
+# measure arguments of `handoff run`...: one run, its report in $tmp/report.json.
+measure() {
+	"$handoff" run --json "$tmp/report.json" "$@" >"$tmp/out" 2>&1 || {
+		cat "$tmp/out"
+		exit 1
+	}
+}
+
+median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+
+# row "what" NUMERATOR-FILE DENOMINATOR-FILE: medians of the two, and their ratio.
+row() {
+	local a b
+	a=$(median <"$2")
+	b=$(median <"$3")
+	awk -v what="$1" -v a="$a" -v b="$b" 'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, a / b }'
+}

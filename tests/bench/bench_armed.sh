@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What watching costs: requests per second of a polled load at depth 1, traced and not traced in turn. Goal: a ratio of 0.95 or more.
+. "$(dirname "$0")/bench.sh"
+
+run() { measure "$@" --iothread io0,poll-max-ns=1000000 --blk null,size=64M,iothread=io0 \
+	--load "rw=randread iodepth=1 completion=poll requests=300000"; }
+
+for _ in $(seq "$rounds"); do
+	run --trace
+	guest_value iops >>"$tmp/armed"
+	run
+	guest_value iops >>"$tmp/disarmed"
+done
+row "polled requests/s, depth 1: traced / not traced" "$tmp/armed" "$tmp/disarmed"
