@@ -16,11 +16,11 @@
 
 struct machine_iothread {
 	char *id;
-	uint64_t poll_max_ns;
+	uint64_t poll_max_ns; /* 0 = never spin */
 	uint32_t poll_grow, poll_shrink, poll_weight;
-	char *policy; /* NULL = default */
-	bool poll_max_ns_seen;
-	int32_t cpu; /* -1 = not pinned */
+	char *policy;	       /* NULL = default */
+	bool poll_max_ns_seen; /* false: IOTHREAD_POLL_MAX_NS_DEFAULT instead */
+	int32_t cpu;	       /* -1 = not pinned */
 };
 
 enum machine_cache { MACHINE_CACHE_WRITEBACK, MACHINE_CACHE_DIRECT };

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <handoff/clock.h>
-#include <handoff/iothread.h>
 
 #define RUN_LIMIT_NS (60 * NS_PER_S)
 
@@ -57,9 +56,8 @@ static void on_line(void *opaque, const char *line)
 
 void vm_run_add_iothread(struct vm_run *r, const char *id)
 {
-	r->config.iothread[r->config.n_iothreads++] = (struct machine_iothread){
-		.id = (char *)id, .poll_max_ns = IOTHREAD_POLL_MAX_NS_DEFAULT, .cpu = -1
-	};
+	r->config.iothread[r->config.n_iothreads++] =
+		(struct machine_iothread){ .id = (char *)id, .cpu = -1 };
 }
 
 void vm_run_init(struct vm_run *r, const char *load, ...)

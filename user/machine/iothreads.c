@@ -30,7 +30,8 @@ static int start_one(struct machine *m, unsigned int index, struct error *err)
 	struct iothread_config config = {
 		.id = from->id,
 		.poll = { .policy = from->policy,
-			  .poll_max_ns = from->poll_max_ns,
+			  .poll_max_ns = from->poll_max_ns_seen ? from->poll_max_ns
+								: IOTHREAD_POLL_MAX_NS_DEFAULT,
 			  .poll_grow = from->poll_grow,
 			  .poll_shrink = from->poll_shrink,
 			  .poll_weight = from->poll_weight },
