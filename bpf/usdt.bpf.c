@@ -111,10 +111,12 @@ int ho_notified(struct pt_regs *ctx)
 	now = bpf_ktime_get_ns();
 	w = window_close(state, bpf_get_current_pid_tgid(), signals, now);
 	state->served_ns = now;
-	if (arrival)
-		arrived(state, t, &w, now);
-	else
+	if (!arrival) {
 		state->spurious++;
+		return 0;
+	}
+	state->served_tid = bpf_get_current_pid_tgid();
+	arrived(state, t, &w, now);
 	return 0;
 }
 

@@ -66,8 +66,10 @@ struct kick_state {
 	/* loop side: the program at handoff:queue_notified */
 	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
-	__u64 spurious;	 /* entered with nothing there */
-	__u64 served_ns; /* last entry */
+	__u64 spurious;	  /* entered with nothing there */
+	__u64 served_ns;  /* last entry */
+	__u32 served_tid; /* the thread that served the last arrival */
+	__u32 pad;
 };
 
 /*
@@ -140,7 +142,7 @@ enum loss {
 #define MODEL_MAX_VCPUS	    1024
 
 _Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 16 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 6 * 8, "map layout is ABI");

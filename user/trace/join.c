@@ -69,6 +69,8 @@ static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
 
 struct seen {
 	uint64_t kicks, notified, busy, lost, pending_lost;
+	uint64_t served_ns;
+	uint32_t served_tid;
 };
 
 /* What BPF saw at all the addresses this queue has had, and the stages of its kicks. */
@@ -90,6 +92,10 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 		seen.notified += state->notified;
 		seen.busy += state->busy;
 		seen.lost += state->lost;
+		if (state->served_tid && state->served_ns > seen.served_ns) {
+			seen.served_ns = state->served_ns;
+			seen.served_tid = state->served_tid;
+		}
 		if (p->gpa[n] == q->gpa && kick_is_lost(t, &t->now->queue[i], state, now_ns))
 			seen.pending_lost = 1;
 		for (s = 0; s < KICK_STAGES; s++) {
@@ -175,6 +181,21 @@ static void join_counters(struct report_queue *q, const struct stats_queue *now,
 	q->spurious = less(now->spurious, before->spurious);
 }
 
+/*
+ * The row of the loop that serves the queue. A VMM that ends takes its queues back to the main loop
+ * first; what its report is about is the loop that did the work.
+ */
+static uint32_t serving_loop(const struct tracer *t, const struct stats_queue *row,
+			     const struct seen *seen)
+{
+	uint32_t i;
+
+	for (i = 0; t->died_ns && i < STATS_MAX_LOOPS; i++)
+		if (seen->served_tid && t->now->loop[i].tid == seen->served_tid)
+			return i;
+	return row->loop;
+}
+
 static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64_t now_ns)
 {
 	const struct stats_queue *now = &t->now->queue[i], *before = row_before(t, i);
@@ -185,9 +206,10 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	q->queue = now->queue;
 	q->gpa = now->gpa;
 	q->ioeventfd = now->ioeventfd;
-	q->loop_index = now->loop; /* a row of the page; join_loops makes it a row of the report */
 	remember_places(&t->places[i], now);
 	seen = join_kicks(t, q, i, now_ns);
+	/* A row of the page; join_loops makes it a row of the report. */
+	q->loop_index = serving_loop(t, now, &seen);
 	join_outcomes(q, now, before, seen);
 	join_counters(q, now, before);
 	q->kicks = q->kicks_evidence == EVIDENCE_EXACT ? seen.kicks : q->kicks_vmm;

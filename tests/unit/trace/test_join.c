@@ -245,6 +245,28 @@ static void test_join__queue_names_its_loop(void **state)
 	report_free(r);
 }
 
+/* A VMM that has ended left the queue to its main loop; the report names the loop that served it.
+ */
+static void test_join__loop_of_a_vmm_that_ended(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_loop *other = fake_loop(t) - 1;
+	struct report *r;
+
+	*other = (struct stats_loop){ .kind = STATS_LOOP_MAIN, .tid = 10 };
+	strcpy(other->id, "main");
+	fake_queue(t)->loop = other - t->now->loop;
+	fake_kick(t, FAKE_GPA)->served_tid = 11;
+	fake_kick(t, FAKE_GPA)->served_ns = FAKE_START_NS;
+	r = fake_join(t);
+	assert_string_equal(r->queue[0].loop, "main");
+	report_free(r);
+	t->died_ns = FAKE_NOW_NS;
+	r = fake_join(t);
+	assert_string_equal(r->queue[0].loop, "io0");
+	report_free(r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_join__##name, setup, teardown)
@@ -260,6 +282,7 @@ int main(void)
 		TEST(moved_queue_keeps_its_past),
 		TEST(shared_vector),
 		TEST(queue_names_its_loop),
+		TEST(loop_of_a_vmm_that_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,17 +123,19 @@ struct writer {
 	atomic_ulong turns;
 };
 
-/* Two fields that must agree in every copy. */
+/* Two fields that must agree in every copy. A loop works longer than it writes. */
 static void *write_rows(void *opaque)
 {
 	struct writer *w = opaque;
+	int i;
 
 	while (!atomic_load(&w->stop)) {
 		stats_write_begin(&w->row->seq);
 		stats_add(&w->row->handling_ns, 1);
 		stats_add(&w->row->blocked_ns, 1);
 		stats_write_end(&w->row->seq);
-		atomic_fetch_add(&w->turns, 1);
+		for (i = 0; i < 2000; i++)
+			atomic_fetch_add(&w->turns, 1);
 	}
 	return NULL;
 }
