@@ -16,7 +16,7 @@
 #define REPORT_SCHEMA	    "handoff.report/1"
 #define REPORT_TEXT	    160
 #define REPORT_EXIT_REASONS 32
-#define REPORT_GUEST_KEYS   64
+#define REPORT_GUEST_KEYS   128
 
 struct report_stage {
 	enum evidence evidence;

@@ -10,7 +10,7 @@
 struct run_lines {
 	bool eof;
 	size_t fill;
-	char buf[2048];
+	char buf[4096];
 };
 
 /* One read(2) of fd; `line` is called without the newline. An unfinished last line is handed on at

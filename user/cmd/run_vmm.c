@@ -21,7 +21,7 @@
  * screen. */
 static void tell(int talk, const char *what, const char *text)
 {
-	char line[1024];
+	char line[2048]; /* at most PIPE_BUF: one whole write */
 	int n = snprintf(line, sizeof(line), "%s %s\n", what, text);
 
 	if (n >= (int)sizeof(line)) {

@@ -50,8 +50,9 @@ struct watch {
 	struct tracer *tracer;
 	struct report *total, *before, *interval;
 	bool ended, stopping, failed;
+	int64_t stop_ns;
 	int wait_status;
-	char guest_result[1024];
+	char guest_result[2048];
 };
 
 static void arm_timer(int fd, int64_t first_ns, int64_t every_ns)
@@ -62,16 +63,22 @@ static void arm_timer(int fd, int64_t first_ns, int64_t every_ns)
 	timerfd_settime(fd, 0, &spec, NULL);
 }
 
-/* Asks the VMM to end; a second time, or after the grace period, ends it. */
+/* Asks the VMM to end; a second time (not the echo of the first), or after the grace period, ends
+ * it. */
 static void stop_vmm(struct watch *w, bool kill_now)
 {
+	int64_t now_ns = clock_ns();
+
 	if (w->ended)
 		return;
-	if (kill_now || w->stopping) {
+	if (kill_now || (w->stopping && now_ns - w->stop_ns > NS_PER_S)) {
 		kill(w->vmm, SIGKILL);
 		return;
 	}
+	if (w->stopping)
+		return;
 	w->stopping = true;
+	w->stop_ns = now_ns;
 	/* Before the go the VMM reads nothing but this pipe. */
 	if (w->pipes.go >= 0)
 		close(w->pipes.go);
