@@ -99,6 +99,22 @@ static void print_option(FILE *to, const struct opts_option *option)
 	}
 }
 
+/* Paragraphs are wrapped; lines that begin with a blank (examples, tables) stay as they are. */
+static void print_text(FILE *to, const char *text)
+{
+	char line[1024];
+
+	fputc('\n', to);
+	for (size_t len; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		if (*line == ' ')
+			fprintf(to, "%s\n", line);
+		else
+			print_wrapped(to, line, 0);
+	}
+}
+
 void opts_print_help(const struct opts_command *cmd, FILE *to)
 {
 	const struct opts_option *option;
@@ -110,5 +126,5 @@ void opts_print_help(const struct opts_command *cmd, FILE *to)
 		print_option(to, option);
 	print_explained(to, fprintf(to, "      --help"), "print this and exit");
 	if (cmd->text)
-		fprintf(to, "\n%s\n", cmd->text);
+		print_text(to, cmd->text);
 }
