@@ -39,7 +39,8 @@ void stats_handover_add(struct stats_page *page, const struct stats_handover *ha
 extern volatile unsigned short handoff_stats_armed_semaphore;
 static inline bool stats_armed(void)
 {
-	return __builtin_expect(handoff_stats_armed_semaphore != 0, 0);
+	return __builtin_expect(
+		__atomic_load_n(&handoff_stats_armed_semaphore, __ATOMIC_RELAXED) != 0, 0);
 }
 
 /*

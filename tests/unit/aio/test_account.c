@@ -17,7 +17,7 @@
 /* What a tracer's uprobe would do through the kernel. */
 static void arm(bool on)
 {
-	handoff_stats_armed_semaphore = on;
+	__atomic_store_n(&handoff_stats_armed_semaphore, on, __ATOMIC_RELAXED);
 }
 
 static uint64_t account_sum(const struct stats_loop *row)

@@ -292,6 +292,7 @@ static void hop_bh(void *opaque)
  */
 static void test_threads__hopping_between_loops(void **state)
 {
+	struct AioContext *contexts[THREADS];
 	struct IOThread *t[THREADS];
 	struct hop hops[3];
 	int i, k;
@@ -312,8 +313,16 @@ static void test_threads__hopping_between_loops(void **state)
 			sched_yield();
 		assert_int_equal(hops[k].wrong, 0);
 	}
+	/* The last schedule of a hop may still be in aio_notify() of a loop that has run it
+	 * already. */
+	for (i = 0; i < THREADS; i++) {
+		contexts[i] = iothread_get_aio_context(t[i]);
+		aio_context_ref(contexts[i]);
+	}
 	for (i = 0; i < THREADS; i++)
 		iothread_free(t[i]);
+	for (i = 0; i < THREADS; i++)
+		aio_context_unref(contexts[i]);
 }
 
 /* --- timers from outside -----------------------------------------------------------------------
