@@ -16,8 +16,10 @@
 #define MIB (1ull << 20)
 
 struct vm_run {
-	struct machine_config config; /* change it between vm_run_init and vm_run */
-	char load[512];		      /* config.append points here */
+	struct machine_config config;	    /* change it between vm_run_init and vm_run */
+	void (*on_ready)(struct vm_run *r); /* when the guest has found its disk; main context */
+	void *private;			    /* the test's */
+	char load[512];			    /* config.append points here */
 	/* after vm_run */
 	int status;
 	bool ready;	   /* the guest said that it found its disk */
@@ -35,6 +37,8 @@ void vm_run_init(struct vm_run *r, const char *load, ...) __attribute__((format(
 void vm_run_add_iothread(struct vm_run *r, const char *id);
 /* The disk becomes a file: a new one of `bytes` in a folder of the test's own. */
 void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes);
+/* Boots these instructions (code.S) instead of the load guest. */
+void vm_run_use_code(struct vm_run *r, const char *start, const char *end);
 void vm_run(struct vm_run *r);
 void vm_run_release(struct vm_run *r);
 
