@@ -112,7 +112,7 @@ void load_init(struct load *load, const struct words *words, const struct clock 
 			 (uint32_t)(ROUND_UP(words->bs, segment_bytes) / segment_bytes));
 	for (uint32_t i = 0; i < load->nr_queues; i++)
 		init_queue(load, i, segment_bytes);
-	if (words->completion_irq)
+	if (words->completion != COMPLETION_POLL)
 		lapic_watchdog_start();
 }
 
@@ -218,10 +218,15 @@ static void sleep_until_irq(struct load *load)
 
 static void idle(struct load *load, uint64_t now)
 {
-	bool may_halt = load->words->completion_irq && in_flight(load);
+	bool may_halt = load->words->completion != COMPLETION_POLL && in_flight(load);
 
-	for (uint32_t i = 0; may_halt && i < load->nr_queues; i++)
-		may_halt = !choose_is_pausing(load, &load->queues[i]);
+	for (uint32_t i = 0; may_halt && i < load->nr_queues; i++) {
+		const struct request_queue *q = &load->queues[i];
+
+		may_halt = !choose_is_pausing(load, q);
+		if (load->words->completion == COMPLETION_MIXED)
+			may_halt = may_halt && !q->burst_left;
+	}
 	if (in_flight(load) && now - load->progress_tsc > load->stall_cycles &&
 	    now > load->progress_tsc) {
 		load->stalls++;

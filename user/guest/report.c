@@ -120,7 +120,7 @@ bool report_result(const struct load *load)
 
 	line_add(&line, "handoff-guest: result rw=%s bs=%lu queues=%u iodepth=%lu completion=%s",
 		 words_rw_name(words->rw), words->bs, load->nr_queues, words->iodepth,
-		 words->completion_irq ? "irq" : "poll");
+		 words_completion_name(words->completion));
 	add_requests(&line, load);
 	add_kicks(&line, load);
 	line_add(&line, " stalls=%lu resets=%lu end=%s", load->stalls, load->resets,

@@ -39,7 +39,7 @@ static const char *const rw_names[] = { "read",	     "write",  "randread", "rand
 					"readwrite", "randrw", NULL };
 static const char *const verify_names[] = { "none", "crc32c", NULL };
 static const char *const move_names[] = { "no", "low", "high", NULL };
-static const char *const completion_names[] = { "poll", "irq", NULL };
+static const char *const completion_names[] = { "poll", "irq", "mixed", NULL };
 
 #define WORD(name, kind, min, max, choices)                                                        \
 	{                                                                                          \
@@ -55,8 +55,7 @@ static const struct word table[] = {
 	{ "runtime", WORD_SECONDS, offsetof(struct words, runtime_ns), 1, UINT64_MAX, NULL },
 	{ "thinktime", WORD_THINK, 0, 0, 0, NULL },
 	WORD(verify, WORD_CHOICE, 0, 0, verify_names),
-	{ "completion", WORD_CHOICE, offsetof(struct words, completion_irq), 0, 0,
-	  completion_names },
+	WORD(completion, WORD_CHOICE, 0, 0, completion_names),
 	WORD(seed, WORD_COUNT, 0, UINT64_MAX, NULL),
 	WORD(size, WORD_SIZE, SECTOR_BYTES, UINT64_MAX, NULL),
 	WORD(rwmixread, WORD_COUNT, 0, 100, NULL),
@@ -239,7 +238,7 @@ static void judge(struct words *words)
 void words_parse(struct words *words, const char *cmdline)
 {
 	static char copy[BOOT_MAX_CMDLINE];
-	bool has_rw = false, has_think = false;
+	bool has_rw = false, has_think = false, has_completion = false;
 	char *at = memcpy(copy, cmdline, strlen(cmdline) + 1);
 
 	*words = (struct words){ .rw = RW_RANDREAD,
@@ -276,13 +275,22 @@ void words_parse(struct words *words, const char *cmdline)
 			die(GUEST_EXIT_USAGE, "%s=%s: unknown word", name, value);
 		has_rw |= equal(name, "rw");
 		has_think |= equal(name, "thinktime");
+		has_completion |= equal(name, "completion");
 		parse_word(words, word, value);
 	}
-	/* Who asks for nothing in particular is shown both: polled arrivals and notified ones. */
+	/* Who asks for nothing in particular is shown both: polled arrivals and notified ones, and
+	 * some interrupts. */
 	if (!has_rw && !has_think) {
 		words->think = THINK_BURST;
 		words->burst = DEFAULT_BURST;
 		words->pause_ns = DEFAULT_PAUSE_NS;
+		if (!has_completion)
+			words->completion = COMPLETION_MIXED;
 	}
 	judge(words);
+}
+
+const char *words_completion_name(uint64_t completion)
+{
+	return completion_names[completion];
 }

@@ -16,6 +16,10 @@ enum load_rw {
 	RW_RANDRW,
 };
 
+/* How the guest waits: spinning; halted until an interrupt; or spinning while there is more to send
+ * and halted for the last request of a burst. */
+enum completion { COMPLETION_POLL, COMPLETION_IRQ, COMPLETION_MIXED };
+
 enum think_kind {
 	THINK_NONE,
 	THINK_FIXED, /* a pause of pause_ns after each request */
@@ -33,8 +37,8 @@ struct words {
 	uint64_t think;	     /* enum think_kind */
 	uint64_t pause_ns;
 	uint64_t burst;
-	uint64_t verify;	 /* 1: crc32c */
-	uint64_t completion_irq; /* 0: poll */
+	uint64_t verify;     /* 1: crc32c */
+	uint64_t completion; /* enum completion */
 	uint64_t seed;
 	uint64_t size;	    /* span in bytes; 0: the whole disk */
 	uint64_t rwmixread; /* percent, for the mixed kinds */
@@ -57,5 +61,6 @@ struct words {
 void words_parse(struct words *words, const char *cmdline);
 /* "randread" and so on, for the result line. */
 const char *words_rw_name(uint64_t rw);
+const char *words_completion_name(uint64_t completion);
 
 #endif
