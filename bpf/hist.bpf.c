@@ -6,34 +6,6 @@
  */
 #include "state.h"
 
-#define RACES 4
-
-/* min_ns holds the minimum + 1 while it is shared, so that 0 is "none yet". One that loses four
- * races is left to the next sample. */
-static __always_inline void hist_add_shared(struct hist *h, __u64 ns)
-{
-	__u32 index = hist_index(ns), i;
-	__u64 seen;
-
-	if (index >= HIST_BUCKETS)
-		index = HIST_BUCKETS - 1;
-	ADD(h->bucket[index], 1);
-	ADD(h->sum_ns, ns);
-	for (i = 0; i < RACES; i++) {
-		seen = h->min_ns;
-		if (seen && seen <= ns + 1)
-			break;
-		if (__sync_val_compare_and_swap(&h->min_ns, seen, ns + 1) == seen)
-			break;
-	}
-	for (i = 0; i < RACES; i++) {
-		seen = h->max_ns;
-		if (seen >= ns || __sync_val_compare_and_swap(&h->max_ns, seen, ns) == seen)
-			break;
-	}
-	ADD(h->count, 1);
-}
-
 __attribute__((noinline)) int stage_hist_add(__u32 slot, __u32 stage, __u64 ns)
 {
 	__u32 index = slot * KICK_STAGES + stage;

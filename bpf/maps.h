@@ -8,6 +8,7 @@
 #define HANDOFF_BPF_MAPS_H
 
 #include <stdbool.h>
+#include "hist_shared.h"
 #include "kernel_types.h"
 #include <abi/config.h>
 #include <abi/model.h>
@@ -113,8 +114,6 @@ extern struct empty_irq_map empty_irq SEC(".maps");
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 slots_used, rows_used;
-
-#define ADD(counter, n) __sync_fetch_and_add(&(counter), (n))
 
 static __always_inline void lost(enum loss what)
 {

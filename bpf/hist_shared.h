@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * hist_add of abi/hist.h for several writers at once: the same buckets, atomic additions. Read by
+ * kernel_hist_read in user/trace.
+ */
+#ifndef HANDOFF_BPF_HIST_SHARED_H
+#define HANDOFF_BPF_HIST_SHARED_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <abi/hist.h>
+
+#define ADD(counter, n) __sync_fetch_and_add(&(counter), (n))
+
+#define RACES 4
+
+/* min_ns holds the minimum + 1 while it is shared, so that 0 is "none yet". One that loses four
+ * races is left to the next sample. */
+static __always_inline void hist_add_shared(struct hist *h, __u64 ns)
+{
+	__u32 index = hist_index(ns), i;
+	__u64 seen;
+
+	if (index >= HIST_BUCKETS)
+		index = HIST_BUCKETS - 1;
+	ADD(h->bucket[index], 1);
+	ADD(h->sum_ns, ns);
+	for (i = 0; i < RACES; i++) {
+		seen = h->min_ns;
+		if (seen && seen <= ns + 1)
+			break;
+		if (__sync_val_compare_and_swap(&h->min_ns, seen, ns + 1) == seen)
+			break;
+	}
+	for (i = 0; i < RACES; i++) {
+		seen = h->max_ns;
+		if (seen >= ns || __sync_val_compare_and_swap(&h->max_ns, seen, ns) == seen)
+			break;
+	}
+	ADD(h->count, 1);
+}
+
+#endif
