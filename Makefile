@@ -170,6 +170,14 @@ $(OUT)/bpf/%.bpf.o: bpf/%.bpf.c $(OUT)/.bpf-flags
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# BPF programs of the tests' own; loaded from their object files.
+TEST_BPF := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/bpf/programs/*.bpf.c))
+$(TEST_BPF): $(OUT)/%.bpf.o: %.bpf.c $(OUT)/.bpf-flags
+	$(call say,BPF,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+$(call test_bins,bpf): | $(TEST_BPF)
+
 $(eval $(call stamp,$(OUT)/.bpf-linked,$(BPF_LINKED)))
 $(OUT)/bpf/linked/handoff.o: $(patsubst %,$(OUT)/bpf/%.bpf.o,$(BPF_LINKED)) $(OUT)/.bpf-linked
 	$(call say,BPFLINK,$@)
