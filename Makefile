@@ -266,9 +266,9 @@ check-style:
 	$(call say,CHECK,style)
 	$(Q)scripts/check-style
 
-check-bpf: $(SKELETONS)
-	$(if $(wildcard scripts/check-bpf-budget),$(call say,CHECK,bpf budget))
-	$(if $(wildcard scripts/check-bpf-budget),$(Q)scripts/check-bpf-budget $(OUT)/bpf)
+check-bpf: $(OUT)/tests/bpf/test_budget $(SKELETONS)
+	$(call say,CHECK,bpf budget)
+	$(Q)scripts/check-bpf-budget $(OUT)
 
 # Every header compiles alone, with the flags of its folder.
 compile_header = $(if $(filter user/guest/%,$(1)),$(CC) $(GUEST_CFLAGS), \
