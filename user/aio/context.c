@@ -33,8 +33,7 @@ void aio_bug(const char *fmt, ...)
 	abort();
 }
 
-/* --- whose is it -------------------------------------------------------------------------------
- */
+/* --- whose is it ------------------------------------------------------------------------------ */
 
 struct AioContext *aio_current_context_any(void)
 {
@@ -73,12 +72,11 @@ void aio_assert_home(const struct AioContext *ctx, const char *what)
 	if (unlikely(my_context != ctx) &&
 	    atomic_load_explicit(&ctx->claimed, memory_order_relaxed) &&
 	    !aio_in_home_thread_any(ctx))
-		aio_bug("%s of loop '%s' in a thread that is neither its home nor holds the BQL for it",
+		aio_bug("%s of loop '%s' in a thread that is neither its home nor holds the BQL",
 			what, ctx->stats->id);
 }
 
-/* --- wake-up protocol --------------------------------------------------------------------------
- */
+/* --- wake-up protocol ------------------------------------------------------------------------- */
 
 /*
  *   waker, any thread                         sleeper, home
@@ -130,8 +128,7 @@ int64_t aio_compute_timeout(struct AioContext *ctx)
 	return aio_soonest(timeout_ns, MAX(first_ns - clock_ns(), 0));
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void notifier_read(struct EventNotifier *e)
 {
@@ -255,18 +252,17 @@ void aio_context_unref(struct AioContext *ctx)
 		context_free(ctx);
 }
 
-/* --- fd monitor --------------------------------------------------------------------------------
- */
+/* --- fd monitor ------------------------------------------------------------------------------- */
 
 /* Home, lock held. What the handlers need in the new monitor is the caller's business, but for
  * GLib's share. */
 void fdmon_set(struct AioContext *ctx, const struct FDMonOps *ops)
 {
-	if (ctx->source)
+	if (aio_has_source(ctx))
 		ctx->fdmon->gsource_detach(ctx);
 	ctx->fdmon = ops;
 	atomic_store(&ctx->fdmon_id, ops->id);
-	if (ctx->source)
+	if (aio_has_source(ctx))
 		ops->gsource_attach(ctx);
 }
 

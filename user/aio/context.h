@@ -238,6 +238,12 @@ static inline int64_t aio_soonest(int64_t a_ns, int64_t b_ns)
 	return (uint64_t)a_ns < (uint64_t)b_ns ? a_ns : b_ns;
 }
 
+/* GLib watches for us, and its source has not been destroyed by somebody else. lock held. */
+static inline bool aio_has_source(const struct AioContext *ctx)
+{
+	return ctx->source && !g_source_is_destroyed(ctx->source);
+}
+
 /* handler.c */
 struct AioHandler *aio_handler_first(const struct AioContext *ctx);
 struct AioHandler *aio_handler_next(const struct AioHandler *node);

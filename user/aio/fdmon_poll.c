@@ -21,7 +21,7 @@ static void gsource_add(struct AioContext *ctx, struct AioHandler *node)
 static void poll_update(struct AioContext *ctx, struct AioHandler *old_node,
 			struct AioHandler *new_node)
 {
-	if (!ctx->source)
+	if (!aio_has_source(ctx))
 		return; /* handlers_gen tells all */
 	if (old_node)
 		g_source_remove_poll(ctx->source, &old_node->gpfd);

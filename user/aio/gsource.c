@@ -109,7 +109,8 @@ void aio_gsource_release(struct AioContext *ctx)
 	if (!ctx->source)
 		return;
 	pthread_mutex_lock(&ctx->lock);
-	ctx->fdmon->gsource_detach(ctx);
+	if (aio_has_source(ctx))
+		ctx->fdmon->gsource_detach(ctx);
 	pthread_mutex_unlock(&ctx->lock);
 	g_source_destroy(ctx->source);
 	g_source_unref(ctx->source);

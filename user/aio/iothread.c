@@ -134,7 +134,7 @@ struct IOThread *iothread_new(const struct iothread_config *config, struct error
 		error_set(err, -ENOMEM, "iothread '%s': no memory", config->id);
 		return NULL;
 	}
-	strcpy(iothread->id, config->id);
+	memcpy(iothread->id, config->id, strlen(config->id));
 	iothread->config = config;
 	iothread->err = err;
 	sem_init(&iothread->started, 0, 0);

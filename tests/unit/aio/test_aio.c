@@ -5,8 +5,7 @@
 
 #include <handoff/clock.h>
 
-/* --- bottom halves -----------------------------------------------------------------------------
- */
+/* --- bottom halves ---------------------------------------------------------------------------- */
 
 struct bh_data {
 	struct QEMUBH *bh;
@@ -219,8 +218,7 @@ static void test_bh__idle_runs_but_lets_loop_sleep(void **state)
 	aio_bh_delete(d.bh);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Coming and going of a silent notifier is neither progress nor a call. */
 static void test_event__add_remove_is_silent(void **state)
@@ -321,8 +319,7 @@ static void test_event__replaced_handler_hands_over(void **state)
 	counted_release(&n);
 }
 
-/* --- timers ------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 struct timer_data {
 	struct AioTimer timer;

@@ -83,6 +83,21 @@ static void test_gsource__bottom_halves(void **state)
 	detach(source);
 }
 
+/* An idle bottom half, which wakes nobody, runs when GLib's wait ends for its sake. */
+static void test_gsource__idle_bottom_half(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	GSource *source = attach(ctx);
+	struct bh_data d = { .max = 1 };
+
+	d.bh = aio_bh_new(ctx, bh_run, &d, "idle");
+	aio_bh_schedule_idle(d.bh);
+	while (!d.runs)
+		g_main_context_iteration(NULL, true);
+	assert_int_equal(d.runs, 1);
+	detach(source);
+}
+
 /* A set notifier: one call each, in as many iterations; none after removal. Handlers added later
  * are watched, too. */
 static void test_gsource__events(void **state)
@@ -237,6 +252,7 @@ int main(void)
 	static const struct loop_test tests[] = {
 		LOOP_TEST(test_gsource__notify_then_quiet),
 		LOOP_TEST(test_gsource__bottom_halves),
+		LOOP_TEST(test_gsource__idle_bottom_half),
 		LOOP_TEST(test_gsource__events),
 		LOOP_TEST(test_gsource__timer_never_early),
 		LOOP_TEST(test_gsource__ring_requests),

@@ -3,6 +3,8 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,6 +100,7 @@ struct vcpu {
 	struct AioTimer timer;
 	struct IOThread *iothread;
 	_Atomic int runs;
+	sem_t ran;
 	int rounds;
 };
 
@@ -137,38 +140,66 @@ static void test_main_loop__vcpu_thread_runs_main_context(void **state)
 	assert_int_equal(v.runs, v.rounds);
 }
 
+static void pin_to_first_cpu(void)
+{
+	cpu_set_t set;
+	int cpu = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	while (!CPU_ISSET(cpu, &set))
+		cpu++;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
 static void vcpu_timer(void *opaque)
 {
 	vcpu_note(opaque);
-	main_loop_quit_any(0);
+	sem_post(&((struct vcpu *)opaque)->ran);
 }
 
 static void *vcpu_timer_thread(void *opaque)
 {
 	struct vcpu *v = opaque;
+	int i;
 
-	while (!__atomic_load_n(&row.blocks, __ATOMIC_RELAXED))
-		;
-	bql_lock();
-	aio_timer_mod_any(&v->timer, clock_ns() + 5 * NS_PER_MS);
-	/* This turn takes the wake-up that the timer sent. */
-	aio_poll(v->ctx, false);
-	bql_unlock();
+	/* On the main thread's CPU, so that it cannot run between the two. */
+	pin_to_first_cpu();
+	for (i = 1; i <= v->rounds; i++) {
+		while (i == 1 && !__atomic_load_n(&row.blocks, __ATOMIC_RELAXED))
+			sched_yield();
+		bql_lock();
+		aio_timer_mod_any(&v->timer, clock_ns() + 200 * NS_PER_US);
+		/* This turn takes the wake-up that the timer has sent. */
+		aio_poll(v->ctx, false);
+		bql_unlock();
+		sem_wait(&v->ran);
+	}
+	main_loop_quit_any(0);
 	return NULL;
 }
 
-/* A wake-up that a vCPU thread's turn has taken is given back: the main thread learns of the timer
- * (b37548fcd1). */
+/*
+ * A wake-up that a vCPU thread's turn has taken is given back: the main thread learns of the timer
+ * (b37548fcd1). Without that it would sleep for ever in one round or the other.
+ */
 static void test_main_loop__foreign_turn_steals_no_wakeup(void **state)
 {
-	struct vcpu v = { .ctx = main_loop_aio_context_any() };
+	struct vcpu v = { .ctx = main_loop_aio_context_any(), .rounds = 300 };
+	cpu_set_t old;
 	pthread_t thread;
 
+	assert_int_equal(sched_getaffinity(0, sizeof(old), &old), 0);
+	pin_to_first_cpu();
+	sem_init(&v.ran, 0, 0);
 	aio_timer_init(v.ctx, &v.timer, vcpu_timer, &v);
 	assert_int_equal(pthread_create(&thread, NULL, vcpu_timer_thread, &v), 0);
 	assert_int_equal(main_loop(), 0);
 	pthread_join(thread, NULL);
-	assert_int_equal(v.runs, 1);
+	sched_setaffinity(0, sizeof(old), &old);
+	sem_destroy(&v.ran);
+	assert_int_equal(v.runs, 300);
 }
 
 static void prep_nop(struct io_uring_sqe *sqe, void *opaque)

@@ -243,10 +243,11 @@ static void sleeping_ready(struct EventNotifier *e)
 	assert_int_equal(t->n.begins, 1);
 	/* Sleeps until the other one's timer: this handler's notifications must be on by then,
 	 * though it is running. */
-	t->n.ctx->poll.poll_ns = 1000;
-	while (t->other.reads == reads)
+	while (t->other.reads == reads) {
+		t->n.ctx->poll.poll_ns = 0;
 		aio_poll(t->n.ctx, true);
-	assert_true(t->n.ends >= 1);
+	}
+	assert_int_equal(t->n.ends, 1);
 	/* Arrived in the nested turn, before notifications were on, so without a kick. */
 	t->n.work = true;
 }
@@ -254,6 +255,44 @@ static void sleeping_ready(struct EventNotifier *e)
 static bool nest_work(struct EventNotifier *e)
 {
 	return ((struct nest *)e)->n.work;
+}
+
+static void remover_ready(struct EventNotifier *e)
+{
+	struct nest *t = (struct nest *)e;
+	int polls;
+
+	t->n.readies++;
+	t->n.work = false;
+	/* Inside a turn: the node stays until the walk is over. */
+	counted_detach(&t->other);
+	polls = t->other.polls;
+	t->other.work = true;
+	aio_poll(t->n.ctx, false);
+	assert_int_equal(t->other.polls, polls);
+}
+
+/* A handler removed by another one's callback is not polled any more, not even in a nested turn. */
+static void test_poll_mode__removed_in_callback_is_not_polled(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct nest t = { .running = false };
+
+	counted_init(&t.n, ctx);
+	counted_init(&t.other, ctx);
+	counted_attach_polled(&t.other);
+	aio_set_event_notifier(ctx, &t.n.e, nest_read, nest_work, remover_ready);
+	loop_set_poll(ctx, NS_PER_S, NULL);
+	counted_make_polled(&t.other);
+	ctx->poll.poll_ns = 0;
+	counted_make_polled(&t.n);
+	ctx->poll.poll_ns = LONG_SPIN_NS;
+	t.n.work = true;
+	assert_true(aio_poll(ctx, true));
+	assert_int_equal(t.n.readies, 1);
+	assert_int_equal(t.other.readies, 0);
+	counted_release(&t.n);
+	counted_release(&t.other);
 }
 
 static void nest_begin(struct EventNotifier *e)
@@ -290,6 +329,7 @@ static void test_poll_mode__left_inside_its_own_handler(void **state)
 	aio_timer_mod_any(&timer, clock_ns() + 20 * NS_PER_MS);
 	assert_true(aio_poll(ctx, true));
 	assert_int_equal(t.n.readies, 1);
+	ctx->poll.poll_ns = 0;
 	/* No notification, no io_poll in between: the look at its return has put it on the ready
 	 * list. */
 	assert_true(aio_poll(ctx, true));
@@ -447,6 +487,7 @@ int main(void)
 		LOOP_TEST(test_poll_mode__begin_for_late_handler),
 		LOOP_TEST(test_poll_mode__removal_is_silent),
 		LOOP_TEST(test_poll_mode__nested_turn_does_not_recurse),
+		LOOP_TEST(test_poll_mode__removed_in_callback_is_not_polled),
 		LOOP_TEST(test_poll_mode__left_inside_its_own_handler),
 		LOOP_TEST(test_poll_mode__idle_handler_leaves),
 		LOOP_TEST(test_poll_mode__fd_only_handler_is_not_starved),

@@ -31,8 +31,7 @@ static enum aio_fdmon monitor(void **state)
 	return ((struct loop_fixture *)*state)->fdmon;
 }
 
-/* --- bottom-half storm -------------------------------------------------------------------------
- */
+/* --- bottom-half storm ------------------------------------------------------------------------ */
 
 struct storm {
 	struct AioContext *ctx;
@@ -92,8 +91,7 @@ static void test_threads__bottom_half_storm(void **state)
 	aio_bh_delete(s.bh);
 }
 
-/* --- wake-ups, one by one ----------------------------------------------------------------------
- */
+/* --- wake-ups, one by one --------------------------------------------------------------------- */
 
 struct ping {
 	struct AioContext *ctx;
@@ -141,8 +139,7 @@ static void test_threads__no_wakeup_is_lost(void **state)
 	aio_bh_delete(p.bh);
 }
 
-/* --- a queue whose notifications poll mode suppresses ------------------------------------------
- */
+/* --- a queue whose notifications poll mode suppresses ----------------------------------------- */
 
 struct queue {
 	struct EventNotifier e; /* first */
@@ -233,8 +230,7 @@ static void test_threads__never_sleeps_suppressed(void **state)
 	event_notifier_release(&q.e);
 }
 
-/* --- registration from outside -----------------------------------------------------------------
- */
+/* --- registration from outside ---------------------------------------------------------------- */
 
 static void outside_read(struct EventNotifier *e)
 {
@@ -265,8 +261,7 @@ static void test_threads__registration_from_outside(void **state)
 	assert_int_equal(i, 300);
 }
 
-/* --- hopping -----------------------------------------------------------------------------------
- */
+/* --- hopping ---------------------------------------------------------------------------------- */
 
 struct hop {
 	struct AioContext *loops[THREADS];
@@ -325,8 +320,7 @@ static void test_threads__hopping_between_loops(void **state)
 		aio_context_unref(contexts[i]);
 }
 
-/* --- timers from outside -----------------------------------------------------------------------
- */
+/* --- timers from outside ---------------------------------------------------------------------- */
 
 static void timer_note(void *opaque)
 {
