@@ -219,8 +219,8 @@ static void test_outcomes__kick_left_over_from_poll_mode(void **state)
 }
 
 /*
- * A kick that woke nobody leaves the vCPU armed. An interrupt that wakes the loop in this thread once
- * the kick is served must not be taken for the kick's, nor the next arrival for notified.
+ * A kick that woke nobody leaves the vCPU armed. An interrupt that wakes the loop in this thread
+ * once the kick is served must not be taken for the kick's, nor the next arrival for notified.
  */
 static void test_outcomes__later_wake_is_not_the_kicks(void **state)
 {

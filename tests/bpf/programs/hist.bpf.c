@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+// SPDX-License-Identifier: BSD-2-Clause
 /* The arithmetic of abi/hist.h as the BPF compiler and the kernel's JIT have it; run by test_hist.
  */
 #include <linux/bpf.h>

@@ -16,14 +16,14 @@ static struct report *good(void)
 
 	r->n_queues = r->n_loops = 1;
 	r->duration_ns = 1000;
-	strcpy(q->device, "disk0");
+	memcpy(q->device, "disk0", 6);
 	q->kicks_evidence = q->outcome_evidence = EVIDENCE_EXACT;
 	q->arrivals = 10;
 	q->outcome[OUTCOME_POLLED] = 6;
 	q->outcome[OUTCOME_NOTIFIED] = 4;
 	q->kicks = q->kicks_vmm = 4;
 	q->requests = q->completions = 20;
-	strcpy(r->loop[0].id, "io0");
+	memcpy(r->loop[0].id, "io0", 4);
 	r->loop[0].account_evidence = EVIDENCE_EXACT;
 	r->loop[0].wall_ns = 1000;
 	r->loop[0].handling_ns = 300;
@@ -127,7 +127,7 @@ static void test_report__subtract_matches_rows(void **state)
 	now->n_queues = 2;
 	now->queue[1] = now->queue[0];
 	now->queue[1].arrivals = 12;
-	strcpy(now->queue[0].device, "disk9");
+	memcpy(now->queue[0].device, "disk9", 6);
 	report_subtract(out, now, before);
 	assert_int_equal(out->queue[0].arrivals, 10);
 	assert_int_equal(out->queue[1].arrivals, 2);

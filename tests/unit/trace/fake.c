@@ -20,10 +20,10 @@ struct tracer *fake_new(void)
 	t->start_ns = FAKE_START_NS;
 	t->config.lost_after_ns = 100000000;
 	t->now->loop[LOOP] = (struct stats_loop){ .kind = STATS_LOOP_IOTHREAD, .tid = 11 };
-	strcpy(t->now->loop[LOOP].id, "io0");
+	memcpy(t->now->loop[LOOP].id, "io0", 4);
 	t->now->queue[QUEUE] =
 		(struct stats_queue){ .used = 1, .loop = LOOP, .gpa = FAKE_GPA, .ioeventfd = 1 };
-	strcpy(t->now->queue[QUEUE].device, "disk0");
+	memcpy(t->now->queue[QUEUE].device, "disk0", 6);
 	memcpy(t->before, t->now, sizeof(*t->now));
 	return t;
 }

@@ -254,7 +254,7 @@ static void test_join__loop_of_a_vmm_that_ended(void **state)
 	struct report *r;
 
 	*other = (struct stats_loop){ .kind = STATS_LOOP_MAIN, .tid = 10 };
-	strcpy(other->id, "main");
+	memcpy(other->id, "main", 5);
 	fake_queue(t)->loop = other - t->now->loop;
 	fake_kick(t, FAKE_GPA)->served_tid = 11;
 	fake_kick(t, FAKE_GPA)->served_ns = FAKE_START_NS;

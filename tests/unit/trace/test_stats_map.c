@@ -96,7 +96,7 @@ static struct stats_map *open_made_up(size_t size, uint64_t magic, uint32_t vers
 	assert_int_equal(write(fd, head, size), size);
 	free(head);
 	m = stats_map_open(fd, &err);
-	strcpy(why, err.msg);
+	memcpy(why, err.msg, sizeof(err.msg));
 	return m;
 }
 
