@@ -95,7 +95,8 @@ void aio_bh_schedule_oneshot(struct AioContext *ctx, QEMUBHFunc *cb, void *opaqu
 
 static void bh_free(struct QEMUBH *bh)
 {
-	if (list_linked(&bh->node_alive)) {
+	/* Not list_linked(): a neighbour's thread may be writing to our node. */
+	if (!(atomic_load_explicit(&bh->flags, memory_order_relaxed) & BH_ONESHOT)) {
 		pthread_mutex_lock(&bh->ctx->lock);
 		list_del(&bh->node_alive);
 		pthread_mutex_unlock(&bh->ctx->lock);
