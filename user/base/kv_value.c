@@ -60,23 +60,59 @@ int kv_parse_u64(const char *text, uint64_t *value)
 	return 0;
 }
 
+/*
+ * The digits behind a decimal point, in units of 1/factor: "25" of 1000 is 250. What is finer than
+ * one is refused, not rounded away.
+ */
+static int parse_fraction(const char **text, uint64_t factor, uint64_t *value)
+{
+	const char *s = *text;
+	int d;
+
+	*value = 0;
+	if (digit(*s, 10) < 0)
+		return -EINVAL;
+	for (; (d = digit(*s, 10)) >= 0; s++) {
+		if (factor % 10 && d)
+			return -EINVAL;
+		factor /= 10;
+		*value += (uint64_t)d * factor;
+	}
+	*text = s;
+	return 0;
+}
+
+static const struct unit *find_unit(const struct unit *units, const char *name)
+{
+	for (; units->name; units++)
+		if (!strcasecmp(name, units->name))
+			return units;
+	return NULL;
+}
+
 static int parse_with_unit(const char *text, const struct unit *units, uint64_t *value)
 {
-	uint64_t v;
+	const struct unit *unit;
+	uint64_t v, fraction = 0;
 	int ret;
 
 	ret = parse_digits(&text, 10, &v);
 	if (ret)
 		return ret;
-	for (; units->name; units++) {
-		if (strcasecmp(text, units->name))
-			continue;
-		if (__builtin_mul_overflow(v, units->factor, &v))
-			return -ERANGE;
-		*value = v;
-		return 0;
+	unit = find_unit(units, text + (*text == '.' ? 1 + strspn(text + 1, "0123456789") : 0));
+	if (!unit)
+		return -EINVAL;
+	/* Fractions are for decimal units: half a second, not half a kilobyte. */
+	if (*text == '.') {
+		text++;
+		ret = parse_fraction(&text, unit->factor, &fraction);
+		if (ret)
+			return ret;
 	}
-	return -EINVAL;
+	if (__builtin_mul_overflow(v, unit->factor, &v) || __builtin_add_overflow(v, fraction, &v))
+		return -ERANGE;
+	*value = v;
+	return 0;
 }
 
 int kv_parse_size(const char *text, uint64_t *bytes)

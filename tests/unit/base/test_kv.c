@@ -200,6 +200,10 @@ static void test_kv__single_values(void **state)
 	assert_int_equal(v, 700);
 	assert_int_equal(kv_parse_time("5s", &v), 0);
 	assert_int_equal(v, 5000000000);
+	assert_int_equal(kv_parse_time("0.25s", &v), 0);
+	assert_int_equal(v, 250000000);
+	assert_int_equal(kv_parse_time("1.5us", &v), 0);
+	assert_int_equal(v, 1500);
 	assert_int_equal(kv_parse_u64("18446744073709551615", &v), 0);
 	assert_true(v == UINT64_MAX);
 	assert_int_equal(kv_parse_u64("0xfF", &v), 0);
@@ -213,8 +217,9 @@ static void test_kv__single_values(void **state)
 /* Single values: what strtoull would let through. */
 static void test_kv__single_values_are_strict(void **state)
 {
-	static const char *const wrong[] = { "",  "-1",	 "+1", " 1",  "1 ",  "1.5",
-					     "k", "1kk", "0x", "0xg", "1e3", "١" };
+	static const char *const wrong[] = { "",   "-1",  "+1",	   " 1",   "1 ",    "1.5",
+					     "k",  "1kk", "0x",	   "0xg",  "1e3",   "١",
+					     "1.", ".5",  "1.5ns", "0.5k", "1.5.5s" };
 	uint64_t v = 42;
 	unsigned int i;
 	bool on;
@@ -227,6 +232,7 @@ static void test_kv__single_values_are_strict(void **state)
 	assert_int_equal(kv_parse_u64("18446744073709551616", &v), -ERANGE);
 	assert_int_equal(kv_parse_size("16777216T", &v), -ERANGE);
 	assert_int_equal(kv_parse_time("18446744074s", &v), -ERANGE);
+	assert_int_equal(kv_parse_time("18446744073.709551616s", &v), -ERANGE);
 	assert_int_equal(kv_parse_bool("ON", &on), -EINVAL);
 	assert_int_equal(v, 42);
 }
