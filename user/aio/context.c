@@ -115,7 +115,7 @@ void aio_notify_accept(struct AioContext *ctx)
 
 int64_t aio_compute_timeout(struct AioContext *ctx)
 {
-	int64_t timeout_ns, first_ns;
+	int64_t timeout_ns, first_ns, left_ns;
 
 	if (!list_empty(&ctx->ready) || !list_empty(&ctx->cqe_done))
 		return 0;
@@ -125,7 +125,9 @@ int64_t aio_compute_timeout(struct AioContext *ctx)
 	first_ns = atomic_load(&ctx->timer_first_ns);
 	if (first_ns == INT64_MAX)
 		return timeout_ns;
-	return aio_soonest(timeout_ns, MAX(first_ns - clock_ns(), 0));
+	/* Read once: a clock that passes first_ns between two looks would make this a sleep for ever. */
+	left_ns = first_ns - clock_ns();
+	return aio_soonest(timeout_ns, MAX(left_ns, 0));
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
