@@ -52,7 +52,9 @@ static void tell_added(struct AddressSpace *as, const struct FlatRange *range)
 	struct MemoryRegionSection section = flatrange_section(range);
 	struct MemoryListener *l;
 
-	list_for_each_entry(l, &as->listeners, node) if (l->region_add) l->region_add(l, &section);
+	list_for_each_entry(l, &as->listeners, node)
+		if (l->region_add)
+			l->region_add(l, &section);
 }
 
 static void tell_removed(struct AddressSpace *as, const struct FlatRange *range)
@@ -60,8 +62,9 @@ static void tell_removed(struct AddressSpace *as, const struct FlatRange *range)
 	struct MemoryRegionSection section = flatrange_section(range);
 	struct MemoryListener *l;
 
-	list_for_each_entry_reverse(l, &as->listeners, node) if (l->region_del)
-		l->region_del(l, &section);
+	list_for_each_entry_reverse(l, &as->listeners, node)
+		if (l->region_del)
+			l->region_del(l, &section);
 }
 
 void space_update_view(struct AddressSpace *as)

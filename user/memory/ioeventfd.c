@@ -222,8 +222,7 @@ int memory_region_eventfd_error(struct EventNotifier *e)
 	int ret = -ENXIO;
 	unsigned int i;
 
-	list_for_each_entry(as, transaction_spaces(), node)
-	{
+	list_for_each_entry(as, transaction_spaces(), node) {
 		const struct space *space = as->private;
 
 		for (i = 0; i < space->n_fds; i++) {

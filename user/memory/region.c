@@ -56,8 +56,9 @@ static void link_by_priority(struct MemoryRegion *container, struct MemoryRegion
 {
 	struct MemoryRegion *other;
 
-	list_for_each_entry(other, &container->subregions,
-			    subregions_link) if (other->priority <= sub->priority) break;
+	list_for_each_entry(other, &container->subregions, subregions_link)
+		if (other->priority <= sub->priority)
+			break;
 	/* When none is, `other` stands for the head, and before the head is the end. */
 	list_add_tail(&sub->subregions_link, &other->subregions_link);
 }

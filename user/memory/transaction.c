@@ -25,14 +25,18 @@ static void tell_begin(struct AddressSpace *as)
 {
 	struct MemoryListener *l;
 
-	list_for_each_entry(l, &as->listeners, node) if (l->begin) l->begin(l);
+	list_for_each_entry(l, &as->listeners, node)
+		if (l->begin)
+			l->begin(l);
 }
 
 static void tell_commit(struct AddressSpace *as)
 {
 	struct MemoryListener *l;
 
-	list_for_each_entry(l, &as->listeners, node) if (l->commit) l->commit(l);
+	list_for_each_entry(l, &as->listeners, node)
+		if (l->commit)
+			l->commit(l);
 }
 
 void memory_region_transaction_commit(void)
@@ -44,14 +48,15 @@ void memory_region_transaction_commit(void)
 		return;
 
 	memory.committing = true;
-	list_for_each_entry(as, &memory.spaces, node) tell_begin(as);
 	list_for_each_entry(as, &memory.spaces, node)
-	{
+		tell_begin(as);
+	list_for_each_entry(as, &memory.spaces, node) {
 		if (memory.topology_changed)
 			space_update_view(as);
 		space_update_ioeventfds(as);
 	}
-	list_for_each_entry(as, &memory.spaces, node) tell_commit(as);
+	list_for_each_entry(as, &memory.spaces, node)
+		tell_commit(as);
 	memory.topology_changed = memory.ioeventfds_changed = false;
 	memory.committing = false;
 }

@@ -140,7 +140,7 @@ static void test_ioeventfd__alias_shows_it_again(void **state)
 	scene_release(&s);
 }
 
-/* A refusal is kept for who asks, and what was refused is not taken back. */
+/* A refusal is kept for who asks, over other commits; what was refused is not taken back. */
 static void test_ioeventfd__refusal_is_reported(void **state)
 {
 	struct scene s;
@@ -148,6 +148,11 @@ static void test_ioeventfd__refusal_is_reported(void **state)
 	scene_init(&s, true);
 	s.r.refuse = -ENOSPC;
 	memory_region_add_eventfd(&s.dev.mr, 4, 0, false, 0, &s.e);
+	assert_int_equal(memory_region_eventfd_error(&s.e), -ENOSPC);
+	memory_region_transaction_begin();
+	memory_region_set_enabled(&s.dev.mr, false);
+	memory_region_set_enabled(&s.dev.mr, true);
+	memory_region_transaction_commit();
 	assert_int_equal(memory_region_eventfd_error(&s.e), -ENOSPC);
 	recorder_clear(&s.r);
 	memory_region_del_eventfd(&s.dev.mr, 4, 0, false, 0, &s.e);

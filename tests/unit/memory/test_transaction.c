@@ -121,41 +121,74 @@ static void test_transaction__partly_hidden_range_changes(void **state)
 	scene_release(&s);
 }
 
-static char order[64];
+struct named_listener {
+	struct MemoryListener l;
+	char name;
+	char *story;
+};
+
+static void note(struct MemoryListener *l, char sign)
+{
+	struct named_listener *n = container_of(l, struct named_listener, l);
+	char *end = n->story + strlen(n->story);
+
+	end[0] = sign;
+	end[1] = n->name;
+}
 
 static void note_add(struct MemoryListener *l, const struct MemoryRegionSection *s)
 {
-	strcat(order, "+");
-	strcat(order, (const char *)(l + 1));
+	note(l, '+');
 }
 
 static void note_del(struct MemoryListener *l, const struct MemoryRegionSection *s)
 {
-	strcat(order, "-");
-	strcat(order, (const char *)(l + 1));
+	note(l, '-');
 }
 
 /* Listeners hear of additions in order of registration, of removals in reverse. */
 static void test_transaction__listener_order(void **state)
 {
-	struct {
-		struct MemoryListener l;
-		char name[8];
-	} first = { { .region_add = note_add, .region_del = note_del }, "1" },
-	  second = { { .region_add = note_add, .region_del = note_del }, "2" };
+	struct MemoryListener ops = { .region_add = note_add, .region_del = note_del };
+	char story[32] = "";
+	struct named_listener first = { ops, '1', story }, second = { ops, '2', story };
 	struct device dev;
 	struct world w;
 
-	order[0] = '\0';
 	world_init(&w);
 	device_init(&dev, "dev", 0x10, NULL);
 	memory_listener_register(&first.l, &w.as);
 	memory_listener_register(&second.l, &w.as);
 	memory_region_add_subregion(&w.root, 0, &dev.mr);
 	memory_region_del_subregion(&w.root, &dev.mr);
-	assert_string_equal(order, "+1+2-2-1");
+	assert_string_equal(story, "+1+2-2-1");
 	memory_listener_unregister(&second.l, &w.as);
 	memory_listener_unregister(&first.l, &w.as);
+	world_release(&w);
+}
+
+/* RAM whose host memory was exchanged is other RAM, though all the guest could tell is the same. */
+static void test_transaction__exchanged_memory_is_told(void **state)
+{
+	static uint8_t before[0x100], after[0x100];
+	struct MemoryRegion ram;
+	struct recorder r;
+	struct world w;
+
+	world_init(&w);
+	memory_region_init_ram_ptr(&ram, "ram", 0x100, before);
+	memory_region_add_subregion(&w.root, 0, &ram);
+	recorder_init(&r, false);
+	memory_listener_register(&r.listener, &w.as);
+	recorder_clear(&r);
+	memory_region_transaction_begin();
+	memory_region_del_subregion(&w.root, &ram);
+	memory_region_release(&ram);
+	memory_region_init_ram_ptr(&ram, "ram", 0x100, after);
+	memory_region_add_subregion(&w.root, 0, &ram);
+	memory_region_transaction_commit();
+	assert_string_equal(r.log, "begin -ram@0-ff +ram@0-ff commit ");
+	memory_listener_unregister(&r.listener, &w.as);
 	world_release(&w);
 }
 
@@ -195,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_transaction__empty_is_free),
 		cmocka_unit_test(test_transaction__partly_hidden_range_changes),
 		cmocka_unit_test(test_transaction__listener_order),
+		cmocka_unit_test(test_transaction__exchanged_memory_is_told),
 		cmocka_unit_test(test_transaction__several_spaces),
 	};
 	int ret;

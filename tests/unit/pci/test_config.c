@@ -93,6 +93,9 @@ static void test_config__address_port(void **state)
 	address_space_read(&b.io, 0xcf8, &value, 4);
 	assert_int_equal(value, address);
 	address_space_write(&b.io, 0xcf9, "\x06", 1);
+	value = 0;
+	address_space_read(&b.io, 0xcf8, &value, 2);
+	assert_int_equal(value, 0xffff);
 	address_space_read(&b.io, 0xcf8, &value, 4);
 	assert_int_equal(value, address);
 	address = 0;

@@ -85,6 +85,43 @@ static void test_msix_mask__mask_pending_unmask(void **state)
 			}
 }
 
+/* The sink is told of changes only: masking twice is once, unmasking does not set the message anew.
+ */
+static void test_msix_mask__tells_only_changes(void **state)
+{
+	struct scene s;
+
+	scene_init(&s, VECTORS);
+	use(&s, 1);
+	s.b.sink.masks = s.b.sink.sets = 0;
+	set_mask(&s, 1, true);
+	mask_by(&s, BY_FUNCTION, true);
+	assert_int_equal(s.b.sink.masks, 1);
+	set_mask(&s, 1, false);
+	assert_int_equal(s.b.sink.masks, 1);
+	mask_by(&s, BY_FUNCTION, false);
+	assert_int_equal(s.b.sink.masks, 2);
+	assert_int_equal(s.b.sink.sets, 0);
+	msix_vector_unuse(&s.c.pci, 1);
+	scene_release(&s);
+}
+
+/* An unmasked vector is never pending, even in the moment before the sink has come to its signal.
+ */
+static void test_msix_mask__unmasked_is_not_pending(void **state)
+{
+	struct scene s;
+
+	scene_init(&s, VECTORS);
+	use(&s, 1);
+	msix_notify_any(&s.c.pci, 1);
+	assert_false(pending(&s, 1));
+	sink_poll(&s.b.sink);
+	assert_int_equal(s.b.sink.fired, 1);
+	msix_vector_unuse(&s.c.pci, 1);
+	scene_release(&s);
+}
+
 /* Two masks at once: lifting one of them fires nothing. */
 static void test_msix_mask__all_masks_must_go(void **state)
 {
@@ -287,6 +324,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_msix_mask__fires),
 		cmocka_unit_test(test_msix_mask__mask_pending_unmask),
+		cmocka_unit_test(test_msix_mask__tells_only_changes),
+		cmocka_unit_test(test_msix_mask__unmasked_is_not_pending),
 		cmocka_unit_test(test_msix_mask__all_masks_must_go),
 		cmocka_unit_test(test_msix_mask__vectors_are_independent),
 		cmocka_unit_test(test_msix_mask__message_change_while_unmasked),
