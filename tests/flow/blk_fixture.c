@@ -119,6 +119,19 @@ void flow_plug_null(struct blk_fixture *f, int64_t mean_delay_ns)
 	plug(f, top);
 }
 
+struct BlockDriverState *flow_plug_shared(struct blk_fixture *f)
+{
+	struct BlockDriverState *null;
+	struct error err;
+
+	null = bdrv_null_new(FLOW_DISK_BYTES, true, &err);
+	if (!null)
+		fail_msg("%s", err.msg);
+	bdrv_ref(null);
+	plug(f, null);
+	return null;
+}
+
 void flow_plug_file(struct blk_fixture *f, bool read_only)
 {
 	struct BlockDriverState *bs;
