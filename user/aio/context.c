@@ -125,8 +125,7 @@ int64_t aio_compute_timeout(struct AioContext *ctx)
 	first_ns = atomic_load(&ctx->timer_first_ns);
 	if (first_ns == INT64_MAX)
 		return timeout_ns;
-	/* Read once: a clock passing first_ns between two looks would make this a sleep for ever.
-	 */
+	/* Read once: a clock passing first_ns between two looks would give -1, for ever. */
 	left_ns = first_ns - clock_ns();
 	return aio_soonest(timeout_ns, MAX(left_ns, 0));
 }
