@@ -113,7 +113,7 @@ unsigned int blk_request_alignment(const struct BlockBackend *blk)
 
 bool blk_in_drain(const struct BlockBackend *blk)
 {
-	return atomic_load(&blk->quiesce_counter) > 0;
+	return atomic_load(&blk->quiesced);
 }
 
 void blk_drained_begin(struct BlockBackend *blk)
@@ -166,8 +166,7 @@ static void blk_root_drained_begin(struct BdrvChild *edge)
 	struct BlockBackend *blk = edge->parent;
 
 	/* Pairs with blk_start: we raise this and then read in_flight, it does the reverse. */
-	if (atomic_fetch_add(&blk->quiesce_counter, 1) > 0)
-		return;
+	atomic_store(&blk->quiesced, true);
 	if (blk->dev_ops)
 		blk->dev_ops->drained_begin(blk->dev_opaque);
 }
@@ -185,11 +184,8 @@ static bool blk_root_drained_poll(struct BdrvChild *edge)
 static void blk_root_drained_end(struct BdrvChild *edge)
 {
 	struct BlockBackend *blk = edge->parent;
-	unsigned int before = atomic_fetch_sub(&blk->quiesce_counter, 1);
 
-	assert(before > 0);
-	if (before > 1)
-		return;
+	atomic_store(&blk->quiesced, false);
 	if (blk->dev_ops)
 		blk->dev_ops->drained_end(blk->dev_opaque);
 	blk_resume_queued(blk);

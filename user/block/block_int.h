@@ -173,8 +173,8 @@ struct BlockBackend {
 	 * this is the only place that counts it: nodes do not.
 	 */
 	atomic_uint in_flight;
-	atomic_uint
-		quiesce_counter; /* drained sections that reach us; written by the main context */
+	/* The root is drained; it counts how often. Written by the main context. */
+	atomic_bool quiesced;
 
 	pthread_mutex_t queue_lock; /* taken only while drained or resuming */
 	struct list_head queued;    /* BlkRequest.node, in order of arrival */

@@ -90,7 +90,7 @@ static int file_open(struct file_state *s, const struct bdrv_file_config *config
 	/* O_NONBLOCK so that a path to a FIFO is refused below instead of hanging here. */
 	fd = open(s->path, (config->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0) {
-		/* io_uring would fail with EAGAIN where it had to wait. */
+		/* On file systems that cannot but wait, io_uring would fail with EAGAIN. */
 		fcntl(fd, F_SETFL, 0);
 		return fd;
 	}

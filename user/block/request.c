@@ -114,8 +114,8 @@ static void blk_answer_later(struct BlockBackend *blk, struct BlkRequest *req, i
 }
 
 /*
- * False if the drain ended meanwhile. Under the lock: whoever ends a drain lowers quiesce_counter
- * first and looks at the queue afterwards, so it finds the request or we find the counter at 0.
+ * False if the drain ended meanwhile. Under the lock: whoever ends a drain clears `quiesced` first
+ * and looks at the queue afterwards, so it finds the request or we find the flag clear.
  */
 static bool blk_queue(struct BlockBackend *blk, struct BlkRequest *req)
 {
@@ -173,9 +173,7 @@ static void blk_resume_bh(void *opaque)
 
 	pthread_mutex_lock(&blk->queue_lock);
 	closing = blk->closing;
-	/* Drained again: they keep their places until the end of that. */
-	if (closing || !blk_in_drain(blk))
-		list_splice_tail(&blk->queued, &requests);
+	list_splice_tail(&blk->queued, &requests);
 	pthread_mutex_unlock(&blk->queue_lock);
 
 	while (!list_empty(&requests)) {
@@ -185,7 +183,7 @@ static void blk_resume_bh(void *opaque)
 			blk_inc_in_flight(blk);
 			blk_complete(req, -ECANCELED);
 		} else {
-			blk_start(blk, req);
+			blk_start(blk, req); /* drained again: back into the queue, in order */
 		}
 	}
 	blk_dec_in_flight(blk);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -58,6 +60,46 @@ void image_new_memory(struct image *image)
 	assert_int_equal(ftruncate(image->fd, IMAGE_BYTES), 0);
 	snprintf(image->path, sizeof(image->path), "/proc/self/fd/%d", image->fd);
 	image_open(image, false);
+}
+
+static int loop_device(struct image *image, const struct loop_config *config)
+{
+	int control, n = -1;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	n = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	if (n < 0)
+		return -errno;
+	snprintf(image->path, sizeof(image->path), "/dev/loop%d", n);
+	image->fd = open(image->path, O_RDWR | O_CLOEXEC);
+	if (image->fd < 0)
+		return -errno;
+	if (ioctl(image->fd, LOOP_CONFIGURE, config) == 0)
+		return 0;
+	n = -errno;
+	close(image->fd);
+	return n;
+}
+
+void image_new_block_device(struct image *image, unsigned int block_bytes, bool direct)
+{
+	struct loop_config config = {
+		.block_size = block_bytes,
+		.info = { .lo_flags = LO_FLAGS_AUTOCLEAR },
+	};
+	int ret;
+
+	config.fd = memfd_create("image", MFD_CLOEXEC);
+	assert_true((int)config.fd >= 0);
+	assert_int_equal(ftruncate(config.fd, IMAGE_BYTES), 0);
+	ret = loop_device(image, &config);
+	close(config.fd);
+	if (ret < 0)
+		skip_because("no loop device: %s", strerror(-ret));
+	image_open(image, direct);
 }
 
 void image_free(struct image *image)

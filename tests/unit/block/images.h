@@ -21,6 +21,11 @@ struct image {
 bool image_new(struct image *image, bool direct);
 /* The same on anonymous memory: tmpfs, which has no ZERO_RANGE. */
 void image_new_memory(struct image *image);
+/*
+ * A block device of IMAGE_BYTES with blocks of block_bytes; skips the test, saying why, where that
+ * is not allowed. It goes away with the last who has it open.
+ */
+void image_new_block_device(struct image *image, unsigned int block_bytes, bool direct);
 /* Opens what path and fd name. */
 void image_open(struct image *image, bool direct);
 void image_free(struct image *image);

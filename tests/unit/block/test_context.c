@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <handoff/bql.h>
 #include <unistd.h>
 #include <sys/mman.h>
 
@@ -421,6 +422,43 @@ static void move_under_load(struct BlockDriverState *bs, bool verify, unsigned i
 	blk_unref(blk);
 }
 
+static void *vcpu_thread(void *opaque)
+{
+	struct BlockBackend *blk = opaque;
+	unsigned int i;
+
+	bql_lock();
+	for (i = 1; i <= 300; i++)
+		move(blk, loops.ctx[i % 3]);
+	bql_unlock();
+	return NULL;
+}
+
+/* A vCPU thread that holds the BQL hands a busy disk over, as when a guest sets DRIVER_OK (path C).
+ */
+static void test_context__moved_by_holder_of_bql(void **state)
+{
+	struct BlockDriverState *bs;
+	struct BlockBackend *blk;
+	struct error err;
+	struct load load;
+	pthread_t vcpu;
+
+	bs = bdrv_null_new(1 << 20, false, &err);
+	assert_non_null(bs);
+	blk = backend(bs, "disk0");
+	load_start(&load, blk, false);
+	assert_int_equal(pthread_create(&vcpu, NULL, vcpu_thread, blk), 0);
+	bql_unlock();
+	assert_int_equal(pthread_join(vcpu, NULL), 0);
+	bql_lock();
+	load_wait(&load, 1);
+	load_stop(&load);
+	assert_int_equal(atomic_load(&load.errors) + atomic_load(&load.strangers), 0);
+	blk_unref(blk);
+	bdrv_unref(bs);
+}
+
 /* 1000 switches of the null driver under load. */
 static void test_context__moves_null_under_load(void **state)
 {
@@ -491,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_context__active_backend_refuses),
 		cmocka_unit_test(test_context__asks_each_edge_once),
 		cmocka_unit_test(test_context__queued_requests_change_context),
+		cmocka_unit_test(test_context__moved_by_holder_of_bql),
 		cmocka_unit_test(test_context__moves_null_under_load),
 		cmocka_unit_test(test_context__moves_file_under_load),
 		cmocka_unit_test(test_context__moves_filter_under_load),

@@ -28,43 +28,41 @@ static void test_file__writes_and_reads_back(void **state)
 	image_free(&image);
 }
 
-/* One request over many buffers of odd lengths, in both directions. */
-static void vectored(struct image *image)
+/* One request over many buffers of odd lengths, in both directions; bytes = 8192 * scale. */
+static void vectored(struct image *image, size_t scale, int64_t bytes)
 {
-	static char memory[64 * 1024];
-	struct iovec iov[7];
 	static const size_t lengths[7] = { 1, 511, 4096, 13, 1011, 0, 2560 };
+	const size_t room = bytes + 64;
+	char *memory = calloc(1, room);
 	struct test_request t;
+	struct iovec iov[7];
 	unsigned int i, pass;
+	int64_t offset;
 	size_t at = 3;
 
+	assert_non_null(memory);
 	for (i = 0; i < 7; i++) {
-		iov[i] = (struct iovec){ memory + at, lengths[i] };
-		at += lengths[i] + 7;
+		iov[i] = (struct iovec){ memory + at, lengths[i] * scale };
+		at += iov[i].iov_len + 7;
 	}
 	for (pass = 0; pass < 2; pass++) {
-		int64_t offset = 1024;
-
-		for (i = 0; i < 7; i++) {
-			if (pass == 0)
-				pattern_fill(iov[i].iov_base, offset, lengths[i]);
-			offset += lengths[i];
+		offset = 1024;
+		for (i = 0; i < 7 && pass == 0; i++) {
+			pattern_fill(iov[i].iov_base, offset, iov[i].iov_len);
+			offset += iov[i].iov_len;
 		}
-		assert_int_equal(offset - 1024, 8192);
-		request_init(&t, pass ? BLK_READ : BLK_WRITE, 1024, NULL, 8192);
+		request_init(&t, pass ? BLK_READ : BLK_WRITE, 1024, NULL, bytes);
 		t.req.iov = iov;
 		t.req.niov = 7;
 		request_submit(image->blk, &t);
 		assert_int_equal(request_wait(&t), 0);
-		if (pass == 1) {
-			offset = 1024;
-			for (i = 0; i < 7; i++) {
-				assert_true(pattern_matches(iov[i].iov_base, offset, lengths[i]));
-				offset += lengths[i];
-			}
+		for (i = 0; i < 7 && pass == 1; i++) {
+			assert_true(pattern_matches(iov[i].iov_base, offset, iov[i].iov_len));
+			offset += iov[i].iov_len;
 		}
-		memset(memory, 0, sizeof(memory));
+		memset(memory, 0, room);
 	}
+	free(memory);
 }
 
 static void test_file__scatters_and_gathers(void **state)
@@ -72,7 +70,7 @@ static void test_file__scatters_and_gathers(void **state)
 	struct image image;
 
 	assert_true(image_new(&image, false));
-	vectored(&image);
+	vectored(&image, 1, 8192);
 	image_free(&image);
 }
 
@@ -168,7 +166,8 @@ static void test_file__direct_misaligned_memory(void **state)
 	assert_true(pattern_matches(buf + 1, 4096, n));
 	free(buf);
 	free(raw);
-	vectored(&image);
+	vectored(&image, 1, 8192);
+	vectored(&image, 400, 8192 * 400); /* buffers end anywhere in a piece */
 	image_free(&image);
 }
 
@@ -200,6 +199,71 @@ static void test_file__direct_misaligned_offset(void **state)
 	assert_true(pattern_matches(sector, 4096 + 1024, 512));
 	free(block);
 	image_free(&image);
+}
+
+/* What O_DIRECT cannot take does not go there, with memory aligned or not. */
+static void test_file__direct_misaligned_offset_is_buffered(void **state)
+{
+	struct image image;
+	char sector[512], raw[512];
+	int other;
+
+	image_new_direct(&image);
+	image.bs->request_alignment = 4096;
+	other = memfd_create("other", MFD_CLOEXEC);
+	assert_true(other >= 0);
+	assert_true(dup2(other, image_state(&image)->fd_buffered) >= 0);
+	pattern_fill(sector, 512, 512);
+	assert_int_equal(request_run(image.blk, BLK_WRITE, 512, sector, 512), 0);
+	assert_int_equal(pread(other, raw, 512, 512), 512);
+	assert_memory_equal(raw, sector, 512);
+	assert_int_equal(pread(image.fd, raw, 512, 512), 512);
+	assert_int_equal(raw[0], 0);
+	close(other);
+	image_free(&image);
+}
+
+/* A real disk with blocks of 4096 bytes: sectors, blocks, flush, discard and zeroes. */
+static void test_file__block_device(void **state)
+{
+	char *block = aligned_alloc(4096, 8192), sector[512];
+	struct test_request t;
+	struct image image;
+	int direct, i;
+
+	for (direct = 0; direct < 2; direct++) {
+		image_new_block_device(&image, 4096, direct);
+		assert_int_equal(blk_getlength(image.blk), IMAGE_BYTES);
+		assert_true(blk_request_alignment(image.blk) % (direct ? 4096 : 1) == 0);
+		pattern_fill(block, 4096, 8192);
+		assert_int_equal(request_run(image.blk, BLK_WRITE, 4096, block, 8192), 0);
+		for (i = 0; i < 8; i++) {
+			memset(sector, i, sizeof(sector));
+			assert_int_equal(
+				request_run(image.blk, BLK_WRITE, 4096 + 1024 * i, sector, 512), 0);
+		}
+		assert_int_equal(request_run(image.blk, BLK_FLUSH, 0, NULL, 0), 0);
+		memset(block, 0xff, 8192);
+		assert_int_equal(request_run(image.blk, BLK_READ, 4096, block, 8192), 0);
+		for (i = 0; i < 8; i++) {
+			memset(sector, i, sizeof(sector));
+			assert_memory_equal(block + 1024 * i, sector, 512);
+			assert_true(pattern_matches(block + 1024 * i + 512, 4096 + 1024 * i + 512,
+						    512));
+		}
+		/* Less than a block of zeroes, which the device itself cannot do; a discard
+		 * likewise. */
+		request_init(&t, BLK_WRITE_ZEROES, 4096 + 512, NULL, 1024);
+		request_submit(image.blk, &t);
+		assert_int_equal(request_wait(&t), 0);
+		assert_int_equal(request_run(image.blk, BLK_DISCARD, 512, NULL, 512), 0);
+		assert_int_equal(request_run(image.blk, BLK_READ, 4096, block, 8192), 0);
+		assert_int_equal(block[512] | block[1535], 0);
+		assert_true(pattern_matches(block + 1536, 4096 + 1536, 512));
+		assert_int_equal(request_run(image.blk, BLK_DISCARD, 0, NULL, IMAGE_BYTES), 0);
+		image_free(&image);
+	}
+	free(block);
 }
 
 /* --- discard and zeroes --------------------------------------------------------------------------
@@ -340,6 +404,8 @@ int main(void)
 		cmocka_unit_test(test_file__direct_aligned),
 		cmocka_unit_test(test_file__direct_misaligned_memory),
 		cmocka_unit_test(test_file__direct_misaligned_offset),
+		cmocka_unit_test(test_file__direct_misaligned_offset_is_buffered),
+		cmocka_unit_test(test_file__block_device),
 		cmocka_unit_test(test_file__discard_punches),
 		cmocka_unit_test(test_file__zeroes_unmap_if_allowed),
 		cmocka_unit_test(test_file__zeroes_are_written_if_must),

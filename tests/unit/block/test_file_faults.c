@@ -107,6 +107,8 @@ static void test_file_open__rounds_length(void **state)
 	unlink(path);
 	assert_non_null(bs);
 	assert_int_equal(bdrv_getlength(bs), 1024);
+	/* Opened without waiting, used with it. */
+	assert_false(fcntl(((struct file_state *)bs->opaque)->fd, F_GETFL) & O_NONBLOCK);
 	bdrv_unref(bs);
 }
 
