@@ -99,10 +99,9 @@ void vm_run_init(struct vm_run *r, const char *load, ...)
 void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes)
 {
 	static unsigned int n;
-	char *path;
 
-	assert_int_not_equal(asprintf(&path, "%s/disk%u.img", folder, n++), -1);
-	r->config.disk[disk].file = path; /* lives as long as the process */
+	snprintf(r->path[disk], sizeof(r->path[disk]), "%s/disk%u.img", folder, n++);
+	r->config.disk[disk].file = r->path[disk];
 	r->config.disk[disk].size_bytes = bytes;
 }
 

@@ -19,6 +19,7 @@ struct vm_run {
 	struct machine_config config;	    /* change it between vm_run_init and vm_run */
 	void (*on_ready)(struct vm_run *r); /* when the guest has found its disk; main context */
 	void *private;			    /* the test's */
+	char path[MACHINE_MAX_DISKS][96];   /* of files made by vm_run_use_file */
 	char load[512];			    /* config.append points here */
 	/* after vm_run */
 	int status;
