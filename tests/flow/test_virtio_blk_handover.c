@@ -134,11 +134,15 @@ static void test_virtio_blk__handover_is_recorded(void **state)
 	assert_int_equal(flow_row(f, 0)->loop, record[1].to);
 }
 
+static void ignore(void *opaque)
+{
+}
+
 /* A backend that must not move: the hand-over fails, says so, and the disk works on where it is. */
 static void test_virtio_blk__refused_move_changes_nothing(void **state)
 {
 	struct blk_fixture *f = *state;
-	static const struct BlockDevOps no_ops;
+	static const struct BlockDevOps ops = { .drained_begin = ignore, .drained_end = ignore };
 	struct BlockBackend *other;
 	struct BlockDriverState *shared;
 	struct error err;
@@ -147,7 +151,7 @@ static void test_virtio_blk__refused_move_changes_nothing(void **state)
 	shared = flow_plug_shared(f);
 	other = blk_new("other", shared, &err);
 	assert_non_null(other);
-	blk_set_dev_ops(other, &no_ops, NULL);
+	blk_set_dev_ops(other, &ops, NULL);
 	guest_blk_start(&f->guest, FEATURES, 1, 64);
 	assert_true(virtio_blk_set_iothread(f->vblk, f->io[0], &err) < 0);
 	assert_int_equal(f->stats->n_handovers, 0);

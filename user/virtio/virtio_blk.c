@@ -41,7 +41,7 @@ static int check_config(const struct virtio_blk_config *config, struct error *er
 				 config->name, size, VIRTQUEUE_MAX_SIZE);
 	if (config->seg_max > VIRTIO_BLK_SEG_MAX || (size && config->seg_max > size - 2))
 		return error_set(err, -EINVAL,
-				 "%s: seg_max %u: must be at most %d and queue size - 2",
+				 "%s: seg_max %u: must be at most %u and queue size - 2",
 				 config->name, config->seg_max, VIRTIO_BLK_SEG_MAX);
 	if (config->serial && strlen(config->serial) > VIRTIO_BLK_ID_BYTES)
 		return error_set(err, -EINVAL, "%s: serial '%s': at most %d bytes", config->name,
