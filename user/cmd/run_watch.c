@@ -157,10 +157,8 @@ static void on_signal(struct watch *w)
 
 	while (read(w->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		/* A terminal sent Ctrl-C to the VMM as well; asking twice does no harm there. */
-		if (si.ssi_signo != SIGWINCH)
+		if (si.ssi_signo != SIGWINCH || (w->screen && run_screen_input(w->screen)))
 			stop_vmm(w, false);
-		else if (w->screen)
-			run_screen_input(w->screen);
 	}
 }
 

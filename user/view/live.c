@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <ncursesw/ncurses.h>
 
@@ -286,10 +287,21 @@ static enum view_event handle_key(struct view_live *v, int key)
 	return VIEW_NONE;
 }
 
+/* The caller takes SIGWINCH by a file descriptor, so ncurses does not hear of it. */
+static void follow_terminal_size(void)
+{
+	struct winsize ws;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_row && ws.ws_col &&
+	    (ws.ws_row != LINES || ws.ws_col != COLS))
+		resizeterm(ws.ws_row, ws.ws_col);
+}
+
 enum view_event view_live_input(struct view_live *v)
 {
 	int key;
 
+	follow_terminal_size();
 	while ((key = getch()) != ERR)
 		if (handle_key(v, key) == VIEW_QUIT)
 			return VIEW_QUIT;
