@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Block layer: BlockBackend (what a device holds) over a graph of nodes (BlockDriverState) joined by
- * BdrvChild edges. Each connected graph lives in one AioContext; bdrv_set_aio_context_ignore moves
- * it as a whole, drained. Rules: semantics.md 4.
+ * Block layer: BlockBackend (what a device holds) over a graph of nodes (BlockDriverState) joined
+ * by BdrvChild edges. Each connected graph lives in one AioContext; bdrv_set_aio_context_ignore
+ * moves it as a whole, drained. Rules: semantics.md 4.
  *
  * Threads: everything in the main context (BQL), but for the few functions that say otherwise.
  * Requests are submitted in the context the BlockBackend is in, or in the main context by a holder
@@ -42,8 +42,8 @@ struct BlkRequest {
 	void (*cb)(struct BlkRequest *req, int ret); /* 0 or -errno */
 
 	/*
-	 * CLOCK_MONOTONIC when it was handed to the backend and when the completion was seen; both 0
-	 * unless stats were armed at the former.
+	 * CLOCK_MONOTONIC when it was handed to the backend and when the completion was seen; both
+	 * 0 unless stats were armed at the former.
 	 */
 	int64_t t_submit_ns, t_complete_ns;
 
@@ -64,7 +64,7 @@ struct BlkRequest {
 	void *bounce;
 };
 
-/* --- nodes: constructors return one reference in the main context, or NULL with err ------------- */
+/* --- nodes: constructors return one reference in the main context, or NULL with err ---------- */
 
 struct bdrv_file_config {
 	const char *path; /* a regular file or a block device; locked against a second writer */
@@ -118,14 +118,14 @@ struct bdrv_edge_set; /* visited edges; private */
 FRAME void bdrv_set_aio_context_ignore(struct BlockDriverState *bs, struct AioContext *ctx,
 				       struct bdrv_edge_set *ignore);
 /*
- * Drains, asks, moves, resumes. 0, or -EPERM with err when a parent refuses: then nothing has moved.
- * ignore_child (the asker's own edge) may be NULL.
+ * Drains, asks, moves, resumes. 0, or -EPERM with err when a parent refuses: then nothing has
+ * moved. ignore_child (the asker's own edge) may be NULL.
  */
 FRAME int bdrv_child_try_set_aio_context(struct BlockDriverState *bs, struct AioContext *ctx,
 					 struct BdrvChild *ignore_child,
 					 struct error *err) MUST_CHECK;
 
-/* --- BlockBackend ------------------------------------------------------------------------------ */
+/* --- BlockBackend ---------------------------------------------------------------------------- */
 
 /* The device's side, called in the main context. None of them may poll or change the graph. */
 struct BlockDevOps {
@@ -148,7 +148,7 @@ struct BlockBackend *blk_new(const char *name, struct BlockDriverState *root,
  */
 void blk_unref(struct BlockBackend *blk);
 const char *blk_name(const struct BlockBackend *blk);
-/* ops NULL: the device is gone. In a drained section the new ops' drained_begin is called at once. */
+/* ops NULL: the device is gone. In a drained section new ops' drained_begin is called at once. */
 void blk_set_dev_ops(struct BlockBackend *blk, const struct BlockDevOps *ops, void *opaque);
 /*
  * Whether a context switch that comes from elsewhere in the graph may move this backend although a

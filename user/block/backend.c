@@ -63,7 +63,9 @@ void blk_unref(struct BlockBackend *blk)
 	if (list_empty(&bs->parents)) {
 		struct error err;
 
-		/* A device that uses a node below from elsewhere may refuse: then all stay there.
+		/*
+		 * A device that uses a node below from elsewhere may refuse: then all stay
+		 * there.
 		 */
 		if (bdrv_child_try_set_aio_context(bs, main_loop_aio_context_any(), NULL, &err) < 0)
 			log_debug("%s: %s", blk->name, err.msg);
@@ -126,8 +128,7 @@ void blk_drained_end(struct BlockBackend *blk)
 	bdrv_drained_end(blk->root->bs);
 }
 
-/* --- the context ---------------------------------------------------------------------------------
- */
+/* --- the context ----------------------------------------------------------------------------- */
 
 struct AioContext *blk_get_aio_context(const struct BlockBackend *blk)
 {
@@ -158,8 +159,7 @@ FRAME int blk_set_aio_context(struct BlockBackend *blk, struct AioContext *ctx, 
 	return blk_do_set_aio_context(blk, ctx, err);
 }
 
-/* --- the backend as the parent of an edge --------------------------------------------------------
- */
+/* --- the backend as the parent of an edge ---------------------------------------------------- */
 
 static void blk_root_drained_begin(struct BdrvChild *edge)
 {

@@ -14,12 +14,13 @@
 #include <handoff/log.h>
 #include <handoff/main_loop.h>
 
-/* Graph, drain and context switches are for the main context alone: iothreads never take the BQL.
+/*
+ * Graph, drain and context switches are for the main context alone: iothreads never take the
+ * BQL.
  */
 #define assert_main_context() assert(aio_in_home_thread_any(main_loop_aio_context_any()))
 
-/* --- nodes ---------------------------------------------------------------------------------------
- */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 struct BlockDriver {
 	const char *name;
@@ -50,7 +51,9 @@ struct BlockDriverState {
 	struct list_head children;    /* BdrvChild.children_node: edges that start here */
 };
 
-/* One reference, in the main context, length 0. Takes over opaque; on failure (NULL) it does not.
+/*
+ * One reference, in the main context, length 0. Takes over opaque; on failure (NULL) it does
+ * not.
  */
 struct BlockDriverState *bdrv_new(const struct BlockDriver *drv, void *opaque, struct error *err);
 
@@ -82,8 +85,7 @@ static inline struct BlockDriverState *bdrv_request_node(const struct BlkRequest
 /* bdrv_complete from ctx's next turn, for results known at once. Uses req->timer. */
 void bdrv_complete_later(struct AioContext *ctx, struct BlkRequest *req, int ret);
 
-/* --- edges ---------------------------------------------------------------------------------------
- */
+/* --- edges ----------------------------------------------------------------------------------- */
 
 /*
  * How an edge speaks to its parent. Drain callbacks come in pairs for each edge; none of them polls
@@ -141,24 +143,21 @@ void bdrv_detach_child(struct BdrvChild *edge);
 
 extern const struct BdrvChildClass bdrv_child_of_node;
 
-/* --- drain (drain.c) -----------------------------------------------------------------------------
- */
+/* --- drain (drain.c) ------------------------------------------------------------------------- */
 
 void bdrv_drained_begin_no_poll(struct BlockDriverState *bs);
 bool bdrv_drain_poll(const struct BlockDriverState *bs);
 void bdrv_parent_drained_begin(struct BdrvChild *edge);
 void bdrv_parent_drained_end(struct BdrvChild *edge);
 
-/* --- context (context.c) -------------------------------------------------------------------------
- */
+/* --- context (context.c) --------------------------------------------------------------------- */
 
 bool bdrv_can_set_aio_context(struct BlockDriverState *bs, struct AioContext *ctx,
 			      struct bdrv_edge_set *visited, struct error *err);
 /* The node alone: for context.c, and for a new one that has no neighbours yet. */
 void bdrv_switch_aio_context(struct BlockDriverState *bs, struct AioContext *ctx);
 
-/* --- backends ------------------------------------------------------------------------------------
- */
+/* --- backends -------------------------------------------------------------------------------- */
 
 struct BlockBackend {
 	char *name;

@@ -28,8 +28,7 @@ void bdrv_edge_set_release(struct bdrv_edge_set *set)
 		list_del(set->edges.next);
 }
 
-/* --- ask -----------------------------------------------------------------------------------------
- */
+/* --- ask ------------------------------------------------------------------------------------- */
 
 bool bdrv_can_set_aio_context(struct BlockDriverState *bs, struct AioContext *ctx,
 			      struct bdrv_edge_set *visited, struct error *err)
@@ -51,8 +50,7 @@ bool bdrv_can_set_aio_context(struct BlockDriverState *bs, struct AioContext *ct
 	return true;
 }
 
-/* --- move ----------------------------------------------------------------------------------------
- */
+/* --- move ------------------------------------------------------------------------------------ */
 
 void bdrv_switch_aio_context(struct BlockDriverState *bs, struct AioContext *ctx)
 {
@@ -97,8 +95,7 @@ FRAME void bdrv_set_aio_context_ignore(struct BlockDriverState *bs, struct AioCo
 	bdrv_switch_aio_context(bs, ctx);
 }
 
-/* --- the whole -----------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
 /* The nodes of a graph, referenced: polling may drop others' references. */
 struct bdrv_graph {

@@ -65,8 +65,7 @@ void bdrv_drained_end(struct BlockDriverState *bs)
 		bdrv_parent_drained_end(edge);
 }
 
-/* --- a node as the parent of an edge -------------------------------------------------------------
- */
+/* --- a node as the parent of an edge --------------------------------------------------------- */
 
 static void bdrv_child_drained_begin(struct BdrvChild *edge)
 {

@@ -24,8 +24,7 @@ enum file_step {
 
 static void file_cqe(struct CqeHandler *handler);
 
-/* --- SQEs ----------------------------------------------------------------------------------------
- */
+/* --- SQEs ------------------------------------------------------------------------------------ */
 
 struct file_transfer {
 	const struct iovec *iov;
@@ -67,8 +66,7 @@ static void file_prep_control(struct io_uring_sqe *sqe, void *opaque)
 	}
 }
 
-/* --- what to transfer next -----------------------------------------------------------------------
- */
+/* --- what to transfer next ------------------------------------------------------------------- */
 
 /* The iovecs from done_bytes on: the rest of a broken one alone, or all that are whole. */
 static void file_rest(struct BlkRequest *req, struct file_transfer *t)
@@ -167,8 +165,7 @@ static int file_choose_transfer(struct BlockDriverState *bs, struct BlkRequest *
 	return file_memory_aligned(bs, t) ? 0 : file_bounce(req, t, s->mem_align);
 }
 
-/* --- issue and completion ------------------------------------------------------------------------
- */
+/* --- issue and completion -------------------------------------------------------------------- */
 
 static void file_issue(struct BlockDriverState *bs, struct BlkRequest *req)
 {

@@ -22,7 +22,9 @@ static void null_bh(void *opaque)
 	struct list_head done = LIST_HEAD_INIT(done);
 	struct BlkRequest *req;
 
-	/* What completions submit is for the next run, or a caller at depth 1 would keep us here.
+	/*
+	 * What completions submit is for the next run, or a caller at depth 1 would keep us
+	 * here.
 	 */
 	list_splice_tail(&s->done, &done);
 	while (!list_empty(&done)) {

@@ -26,8 +26,7 @@ void blk_dec_in_flight(struct BlockBackend *blk)
 		aio_wait_kick();
 }
 
-/* --- results that are known at once --------------------------------------------------------------
- */
+/* --- results that are known at once ---------------------------------------------------------- */
 
 static void bdrv_complete_now(void *opaque)
 {
@@ -43,8 +42,7 @@ void bdrv_complete_later(struct AioContext *ctx, struct BlkRequest *req, int ret
 	aio_timer_mod_any(&req->timer, 0); /* due since ever: fires in the loop's next turn */
 }
 
-/* --- checks --------------------------------------------------------------------------------------
- */
+/* --- checks ---------------------------------------------------------------------------------- */
 
 static int blk_check_iov(const struct BlkRequest *req)
 {
@@ -91,8 +89,7 @@ static int blk_check_request(const struct BlockBackend *blk, const struct BlkReq
 	return 0;
 }
 
-/* --- the way of a request ------------------------------------------------------------------------
- */
+/* --- the way of a request -------------------------------------------------------------------- */
 
 static void blk_complete(struct BlkRequest *req, int ret)
 {
@@ -161,8 +158,7 @@ void blk_submit(struct BlockBackend *blk, struct BlkRequest *req)
 	blk_start(blk, req);
 }
 
-/* --- the end of a drain --------------------------------------------------------------------------
- */
+/* --- the end of a drain ---------------------------------------------------------------------- */
 
 static void blk_resume_bh(void *opaque)
 {

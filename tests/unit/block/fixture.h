@@ -24,8 +24,7 @@ struct IOThread *fixture_iothread(const char *id);
 /* Runs the main context until nothing more is due. */
 void fixture_settle(void);
 
-/* --- requests ------------------------------------------------------------------------------------
- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 struct test_request {
 	struct BlkRequest req;
@@ -47,8 +46,7 @@ int request_wait(struct test_request *t);
 int request_run(struct BlockBackend *blk, enum blk_request_type type, int64_t offset, void *buf,
 		int64_t bytes);
 
-/* --- the hold driver -----------------------------------------------------------------------------
- */
+/* --- the hold driver ------------------------------------------------------------------------- */
 
 #define HOLD_BYTES (1 << 20)
 
@@ -64,8 +62,7 @@ struct BlockDriverState *hold_new(struct hold **hold, bool *gone);
 /* Completes all that is held, in the node's context, later. */
 void hold_release(struct hold *hold);
 
-/* --- load ----------------------------------------------------------------------------------------
- */
+/* --- load ------------------------------------------------------------------------------------ */
 
 #define LOAD_DEPTH 8
 

@@ -140,7 +140,7 @@ bool pattern_matches(const char *buf, int64_t offset, size_t n)
 
 void image_mount(char dir[64], const char *type, const char *options)
 {
-	strcpy(dir, "/tmp/handoff-mount-XXXXXX");
+	snprintf(dir, 64, "/tmp/handoff-mount-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	if (mount("none", dir, type, 0, options) < 0) {
 		int errnum = errno;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Disks on real files for the tests of the file driver. Files are unlinked or in a private mount.
+/*
+ * Disks on real files for the tests of the file driver. Files are unlinked or in a private
+ * mount.
  */
 #ifndef BLOCK_IMAGES_H
 #define BLOCK_IMAGES_H
@@ -16,8 +18,10 @@ struct image {
 	struct BlockBackend *blk;
 };
 
-/* A file of IMAGE_BYTES under $TMPDIR or /var/tmp, opened as "disk0". False if O_DIRECT is not to
- * be had there. */
+/*
+ * A file of IMAGE_BYTES under $TMPDIR or /var/tmp, opened as "disk0". False if O_DIRECT is not to
+ * be had there.
+ */
 bool image_new(struct image *image, bool direct);
 /* The same on anonymous memory: tmpfs, which has no ZERO_RANGE. */
 void image_new_memory(struct image *image);

@@ -53,8 +53,10 @@ static void run_all(struct delayed *d, struct timed *timed, unsigned int n)
 	assert_int_equal(d->hold->submitted, n);
 }
 
-/* Under the fixed law no request, flushes included, takes less than the latency, and none
- * overtakes. */
+/*
+ * Under the fixed law no request, flushes included, takes less than the latency, and none
+ * overtakes.
+ */
 static void test_delay__fixed_is_never_early(void **state)
 {
 	static struct timed timed[REQUESTS];
@@ -104,8 +106,10 @@ static void test_delay__exponential_follows_seed(void **state)
 	assert_true(llabs(sum_ns / REQUESTS - mean_ns) < mean_ns / 5);
 	for (i = 0; i < REQUESTS; i++) {
 		for (j = i + 1; j < REQUESTS; j++) {
-			/* i is armed before j starts, so it is due before; if j is due earlier, it
-			 * is first */
+			/*
+			 * i is armed before j starts, so it is due before; if j is due earlier, it
+			 * is first
+			 */
 			due_i = timed[i].start_ns + ns[i];
 			due_j = (j + 1 < REQUESTS ? timed[j + 1].start_ns : timed[j].end_ns) +
 				ns[j];
@@ -139,7 +143,9 @@ static void test_delay__drain_waits(void **state)
 	blk_unref(d.blk);
 }
 
-/* It shows the child's length, alignment and protection, and refuses latencies that make no sense.
+/*
+ * It shows the child's length, alignment and protection, and refuses latencies that make no
+ * sense.
  */
 static void test_delay__is_transparent(void **state)
 {

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-/* A chain: backend > delay-like parent would hide the counters, so the parent is a hold node too.
+/*
+ * A chain: backend > delay-like parent would hide the counters, so the parent is a hold node
+ * too.
  */
 struct chain {
 	struct BlockDriverState *parent_bs, *child_bs;
@@ -145,8 +147,7 @@ static void test_drain__reaches_every_parent(void **state)
 	chain_free(&c);
 }
 
-/* --- queueing ------------------------------------------------------------------------------------
- */
+/* --- queueing -------------------------------------------------------------------------------- */
 
 /* Requests that come while drained reach no driver; at the end they go down in their order. */
 static void test_drain__queues_in_order(void **state)
@@ -174,7 +175,9 @@ static void test_drain__queues_in_order(void **state)
 	chain_free(&c);
 }
 
-/* A drain that begins before the queue was taken up again keeps it, and ends waiting for nothing.
+/*
+ * A drain that begins before the queue was taken up again keeps it, and ends waiting for
+ * nothing.
  */
 static void test_drain__second_drain_keeps_queue(void **state)
 {
@@ -257,8 +260,7 @@ static void test_drain__ends_though_completions_submit(void **state)
 	chain_free(&c);
 }
 
-/* --- other holders -------------------------------------------------------------------------------
- */
+/* --- other holders --------------------------------------------------------------------------- */
 
 static void drop_hold_bh(void *opaque)
 {
@@ -300,7 +302,9 @@ static void across_a(void *opaque)
 	aio_bh_schedule_oneshot(x->b, across_b, x, "across_b");
 }
 
-/* A request in iothread a that needs a bottom half in b to finish has finished when begin returns.
+/*
+ * A request in iothread a that needs a bottom half in b to finish has finished when begin
+ * returns.
  */
 static void test_drain__spans_iothreads(void **state)
 {
@@ -364,8 +368,7 @@ static void test_drain__stands_under_load(void **state)
 	iothread_free(a);
 }
 
-/* --- devices -------------------------------------------------------------------------------------
- */
+/* --- devices --------------------------------------------------------------------------------- */
 
 struct device {
 	unsigned int begins, ends;

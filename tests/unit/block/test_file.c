@@ -117,8 +117,7 @@ static void test_file__continues_short_transfers(void **state)
 	image_free(&image);
 }
 
-/* --- O_DIRECT ------------------------------------------------------------------------------------
- */
+/* --- O_DIRECT -------------------------------------------------------------------------------- */
 
 static void image_new_direct(struct image *image)
 {
@@ -251,8 +250,10 @@ static void test_file__block_device(void **state)
 			assert_true(pattern_matches(block + 1024 * i + 512, 4096 + 1024 * i + 512,
 						    512));
 		}
-		/* Less than a block of zeroes, which the device itself cannot do; a discard
-		 * likewise. */
+		/*
+		 * Less than a block of zeroes, which the device itself cannot do; a discard
+		 * likewise.
+		 */
 		request_init(&t, BLK_WRITE_ZEROES, 4096 + 512, NULL, 1024);
 		request_submit(image.blk, &t);
 		assert_int_equal(request_wait(&t), 0);
@@ -266,8 +267,7 @@ static void test_file__block_device(void **state)
 	free(block);
 }
 
-/* --- discard and zeroes --------------------------------------------------------------------------
- */
+/* --- discard and zeroes ---------------------------------------------------------------------- */
 
 static bool all_zero(struct image *image, int64_t offset, size_t n)
 {
@@ -338,8 +338,10 @@ static void test_file__zeroes_unmap_if_allowed(void **state)
 	image_free(&image);
 }
 
-/* Where the file system cannot zero a range, zeroes are written, also in pieces, and it is
- * remembered. */
+/*
+ * Where the file system cannot zero a range, zeroes are written, also in pieces, and it is
+ * remembered.
+ */
 static void test_file__zeroes_are_written_if_must(void **state)
 {
 	struct image image;

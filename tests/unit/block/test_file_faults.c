@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The file driver when things go wrong: images that cannot be opened, shrink, or fill their disk.
+/*
+ * The file driver when things go wrong: images that cannot be opened, shrink, or fill their
+ * disk.
  */
 #include "images.h"
 
@@ -19,14 +21,13 @@ static unsigned int lines(const char *text)
 	return n;
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static char folder[64];
 
 static int folder_setup(void **state)
 {
-	strcpy(folder, "/tmp/handoff-file-XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/handoff-file-XXXXXX");
 	return mkdtemp(folder) ? fixture_setup(state) : -1;
 }
 
@@ -148,8 +149,10 @@ static void test_file_open__creates(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-/* One writer alone, or readers together; who comes too late is told, and may come once the other
- * left. */
+/*
+ * One writer alone, or readers together; who comes too late is told, and may come once the other
+ * left.
+ */
 static void test_file_open__locks(void **state)
 {
 	struct bdrv_file_config writer, reader;
@@ -203,10 +206,11 @@ static void test_file_open__read_only(void **state)
 	unlink(path);
 }
 
-/* --- running -------------------------------------------------------------------------------------
- */
+/* --- running --------------------------------------------------------------------------------- */
 
-/* An image that shrinks: EIO, also for what straddles its new end, and a line with file and offset.
+/*
+ * An image that shrinks: EIO, also for what straddles its new end, and a line with file and
+ * offset.
  */
 static void test_file_fault__image_shrinks(void **state)
 {
@@ -251,7 +255,9 @@ static void test_file_fault__complaints_are_limited(void **state)
 	image_free(&image);
 }
 
-/* A full disk: ENOSPC for what did not fit, a line that says what to do, and no loss of what did.
+/*
+ * A full disk: ENOSPC for what did not fit, a line that says what to do, and no loss of what
+ * did.
  */
 static void test_file_fault__disk_full(void **state)
 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The graph changing while parts of it are drained or busy (test-bdrv-drain's deletion, attach,
- * detach). */
+/*
+ * The graph changing while parts of it are drained or busy (test-bdrv-drain's deletion, attach,
+ * detach).
+ */
 #include "fixture.h"
 
 #include <errno.h>
@@ -14,7 +16,9 @@ static struct BlockBackend *backend(struct BlockDriverState *bs, const char *nam
 	return blk;
 }
 
-/* A node lives as long as somebody holds it: the constructor's caller, its parents, its backends.
+/*
+ * A node lives as long as somebody holds it: the constructor's caller, its parents, its
+ * backends.
  */
 static void test_graph__references_keep_nodes(void **state)
 {
@@ -188,7 +192,9 @@ static void test_graph__attach_to_drained(void **state)
 	bdrv_unref(bs);
 }
 
-/* A parent that leaves a drained node takes no quiescence along: nothing is left on other ways up.
+/*
+ * A parent that leaves a drained node takes no quiescence along: nothing is left on other ways
+ * up.
  */
 static void test_graph__detach_from_drained(void **state)
 {
