@@ -52,6 +52,18 @@ void flow_plug_file(struct blk_fixture *f, bool read_only);
 /* The row of a queue in the stats page. */
 struct stats_queue *flow_row(struct blk_fixture *f, unsigned int queue);
 
+/* A counter of a row, while its loop is at work. */
+static inline uint64_t flow_counter(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* As the kernel does for a tracer. */
+static inline void flow_arm(bool armed)
+{
+	__atomic_store_n(&handoff_stats_armed_semaphore, armed, __ATOMIC_RELAXED);
+}
+
 /* Ends the test when 30 s have passed since *deadline_ns was 0. */
 void flow_check_deadline(int64_t *deadline_ns, const char *what);
 /* Runs the main context until cond. */

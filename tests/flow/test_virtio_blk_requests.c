@@ -359,7 +359,7 @@ static void test_virtio_blk__writes_through_without_flush(void **state)
 
 	flow_plug_file(f, false);
 	io = &flow_row(f, 0)->leg[STATS_LEG_IO];
-	handoff_stats_armed_semaphore = 1;
+	flow_arm(true);
 	guest_blk_start(&f->guest, 0, 1, 64);
 	write_pattern(f, 0, 1);
 	assert_int_equal(io->count, 2);
@@ -369,7 +369,7 @@ static void test_virtio_blk__writes_through_without_flush(void **state)
 	guest_blk_start(&f->guest, FEATURES, 1, 64);
 	write_pattern(f, 0, 1);
 	assert_int_equal(io->count, 4);
-	handoff_stats_armed_semaphore = 0;
+	flow_arm(false);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)

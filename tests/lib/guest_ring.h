@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver's side of a split virtqueue, for tests: a ring in guest RAM, chains built and taken back
- * as a guest would (virtio 1.2, 2.7), and raw access for doing it wrong. One thread at a time.
+ * The driver's side of a split virtqueue, for tests: a ring in guest RAM, chains built and taken
+ * back as a guest would (virtio 1.2, 2.7), and raw access for doing it wrong. One thread at a time.
  */
 #ifndef TESTS_GUEST_RING_H
 #define TESTS_GUEST_RING_H

@@ -20,7 +20,7 @@
 #define VIRTIO_BLK_MAX_RANGE_SECTORS 0x3ffff8
 /* Of one data segment, if SIZE_MAX was negotiated. */
 #define VIRTIO_BLK_SIZE_MAX	     (4u << 20)
-#define VIRTIO_BLK_SEG_MAX	     254
+#define VIRTIO_BLK_SEG_MAX	     254u
 
 struct VirtIOBlock;
 
