@@ -5,6 +5,7 @@
  */
 #include "vm_run.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -112,7 +113,7 @@ static void test_data__read_only_disk_is_told(void **state)
 	vm_run_assert_clean(&r);
 	vm_run_release(&r);
 
-	strcpy(r.load, "rw=randrw requests=100");
+	snprintf(r.load, sizeof(r.load), "rw=randrw requests=100");
 	vm_run(&r);
 	assert_int_equal(r.status, MACHINE_EXIT_GUEST);
 	assert_non_null(strstr(r.last_line, "read-only"));

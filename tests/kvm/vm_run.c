@@ -157,7 +157,7 @@ static const struct stats_page *map_stats(void)
 
 	assert_non_null(dir);
 	while ((entry = readdir(dir))) {
-		int fd = atoi(entry->d_name);
+		int fd = (int)strtol(entry->d_name, NULL, 10);
 
 		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 		target[MAX(n, 0)] = '\0';
