@@ -116,6 +116,35 @@ static void test_graph__unref_cancels_queued(void **state)
 	assert_true(gone);
 }
 
+static void submit_once_more(struct test_request *t)
+{
+	if (t->completions == 1)
+		blk_submit(t->req.blk, &t->req);
+}
+
+/* What a completion submits to a backend that is going comes back cancelled; nothing is forgotten.
+ */
+static void test_graph__unref_cancels_latecomers(void **state)
+{
+	struct test_request t;
+	struct BlockBackend *blk;
+	struct hold *hold;
+	char buf[512];
+	bool gone;
+
+	blk = backend(hold_new(&hold, &gone), "disk0");
+	hold->pass = true;
+	request_init(&t, BLK_READ, 0, buf, sizeof(buf));
+	t.then = submit_once_more;
+	request_submit(blk, &t);
+	blk_unref(blk);
+	assert_int_equal(t.completions, 2);
+	assert_int_equal(t.ret, -ECANCELED);
+	assert_int_equal(hold->submitted, 1);
+	bdrv_unref(hold->bs);
+	assert_true(gone);
+}
+
 struct deletion {
 	struct BlockBackend *blk;
 	struct hold *hold;
@@ -257,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_graph__unref_drains),
 		cmocka_unit_test(test_graph__unref_drains_iothread),
 		cmocka_unit_test(test_graph__unref_cancels_queued),
+		cmocka_unit_test(test_graph__unref_cancels_latecomers),
 		cmocka_unit_test(test_graph__parent_deleted_during_drain),
 		cmocka_unit_test(test_graph__attach_to_drained),
 		cmocka_unit_test(test_graph__detach_from_drained),
