@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * The eventfd's signal, where the kernel lets functions be hooked: the exact end of `signal`. Where
- * it does not, loop.bpf.c infers the signal from the wake it causes. eventfd_signal_mask() is the
- * one to take wherever it exists (6.8 made eventfd_signal() inline); 5.15 has only
- * eventfd_signal(). Only the first window's signal counts, so hooking both would be harmless.
+ * it does not, loop.bpf.c infers the signal from the wake it causes. User space loads one of the
+ * two: eventfd_signal_mask() wherever it exists (6.8 made eventfd_signal() inline, before that it
+ * calls the other), eventfd_signal() on 5.15.
  */
 #include "state.h"
 
@@ -16,14 +16,12 @@ static __always_inline int signalled(void)
 	if (!ours())
 		return 0;
 	t = thread_find(current_task());
-	if (!t)
+	if (!t || t->kick_signal_ns || (!t->armed && !t->in_exit))
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (!t->armed) {
-		if (t->in_exit && !t->early_signal_ns)
-			t->early_signal_ns = now;
+	t->kick_signal_ns = now;
+	if (!t->armed)
 		return 0;
-	}
 	state = bpf_map_lookup_elem(&kicks, &t->key);
 	if (!state) {
 		lost(LOSS_LOOKUPS);
@@ -31,7 +29,6 @@ static __always_inline int signalled(void)
 	}
 	kick_take_slot(state);
 	kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
-	t->early_signal_ns = now;
 	if (!state->signal_ns)
 		state->signal_ns = now;
 	return 0;

@@ -7,10 +7,6 @@
  */
 #include "state.h"
 
-/* An MSI whose vCPU never accepted it (masked) must not be paired with a later interrupt of this
- * thread. */
-#define ACCEPT_WITHIN_NS 1000000
-
 static __always_inline struct irq_state *irq_find_or_make(const struct irq_key *key)
 {
 	struct irq_state *state, *empty;
@@ -70,7 +66,8 @@ int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 	begin = t->msi_ns;
 	t->msi_ns = 0;
 	now = bpf_ktime_get_ns();
-	if (now - begin > ACCEPT_WITHIN_NS)
+	/* Never accepted (masked), and this is another interrupt of the same thread. */
+	if (now - begin > config.lost_after_ns)
 		return 0;
 	key = t->msi;
 	irq = bpf_map_lookup_elem(&irqs, &key);
@@ -79,7 +76,7 @@ int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	ADD(irq->accepted, 1);
-	irq_hist_add(&key, STAGE_INJECT, since(begin, now));
+	irq_hist_add(key.address, key.data, STAGE_INJECT, since(begin, now));
 	accepted = bpf_map_lookup_elem(&accepted_irqs, &apicid);
 	if (accepted && !accepted->t_ns) {
 		accepted->key = key;

@@ -19,6 +19,7 @@ struct task_struct {
 	unsigned int __state; /* 5.14; `state` before */
 } KERNEL_TYPE;
 
+#define PF_EXITING     0x00000004
 #define PF_IO_WORKER   0x00000010
 #define PF_USER_WORKER 0x00004000 /* 6.4: vhost and KVM's page recovery */
 

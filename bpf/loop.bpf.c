@@ -15,9 +15,6 @@
 #include "drift.bpf.h"
 #include <bpf/bpf_tracing.h>
 
-/* sched_waking follows the write within 0.7 us; a hypervisor below us may stretch it. */
-#define WAKE_AFTER_KICK_NS 100000
-
 static __always_inline bool ours_task(const struct task_struct *p)
 {
 	return p->tgid == (int)config.tgid;
@@ -27,7 +24,9 @@ static __always_inline bool ours_task(const struct task_struct *p)
  * Is the wake that `t` (the current thread) does right now due to a guest's write? An interrupt may
  * borrow a vCPU's thread and wake a loop too, and where kvm_entry never fires the vCPU stays armed
  * while the guest runs. But a loop does not sleep while the eventfd is readable: so the write must
- * be still waiting, and whoever serves the queue must be the one that was woken (woke_tid).
+ * be still waiting, and whoever serves the queue must be the one that was woken (woke_tid). The
+ * wake follows the write within 0.7 us unless the vCPU is preempted between; after lost_after_ns it
+ * does not matter any more.
  */
 static __always_inline bool kick_wakes(const struct thread_state *t, const struct kick_state *state,
 				       __u64 now)
@@ -35,7 +34,7 @@ static __always_inline bool kick_wakes(const struct thread_state *t, const struc
 	if (!t->armed)
 		return t->in_exit;
 	return state && state->pending && state->served_ns < t->kick_ns &&
-	       now - t->kick_ns < WAKE_AFTER_KICK_NS;
+	       now - t->kick_ns < config.lost_after_ns;
 }
 
 static __always_inline void kick_woke(struct thread_state *t, struct kick_state *state,
@@ -76,7 +75,7 @@ int BPF_PROG(ho_waking, struct task_struct *p)
 	state = waker->armed ? bpf_map_lookup_elem(&kicks, &waker->key) : NULL;
 	if (!kick_wakes(waker, state, now))
 		return 0;
-	t->wake_signal_ns = waker->early_signal_ns ?: now;
+	t->wake_signal_ns = waker->kick_signal_ns ?: now;
 	t->wake_runnable_ns = 0;
 	t->wake_oncpu_ns = 0;
 	t->wake_waking_ns = now;
@@ -95,7 +94,7 @@ int BPF_PROG(ho_wakeup, struct task_struct *p)
 		return 0;
 	t = thread_find(p);
 	if (!t) {
-		if (!drift_kernel_made(p))
+		if (!drift_may_be_unknown(p))
 			lost(LOSS_LOOKUPS);
 		return 0;
 	}
@@ -116,7 +115,7 @@ static __always_inline void switched_out(struct task_struct *prev, bool runnable
 	struct thread_row *row;
 
 	if (!t) {
-		if (!drift_kernel_made(prev))
+		if (!drift_may_be_unknown(prev))
 			lost(LOSS_LOOKUPS);
 		return;
 	}
@@ -140,7 +139,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	__u64 waited;
 
 	if (!t) {
-		if (!drift_kernel_made(next))
+		if (!drift_may_be_unknown(next))
 			lost(LOSS_LOOKUPS);
 		return;
 	}
@@ -225,7 +224,7 @@ int ho_threads(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 
-	if (!task || !ours_task(task) || drift_kernel_made(task))
+	if (!task || !ours_task(task) || drift_may_be_unknown(task))
 		return 0;
 	thread_make(task);
 	return 0;

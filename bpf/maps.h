@@ -29,8 +29,8 @@ struct thread_state {
 	struct kick_key key;
 	__u64 exit_ns; /* last kvm_exit; 0 = none */
 	__u64 kick_ns;
-	__u64 early_signal_ns,
-		early_woke_ns; /* in an exit whose kick is told only afterwards (kvm_fast_mmio) */
+	__u64 kick_signal_ns; /* first eventfd_signal since; 0 = none, or not hooked */
+	__u64 early_woke_ns;  /* a wake before the kick was told (kvm_fast_mmio tells it last) */
 
 	/* as a loop: the last wake by a kick, and how it went on */
 	__u64 wake_signal_ns, wake_waking_ns, wake_runnable_ns, wake_oncpu_ns;

@@ -8,7 +8,7 @@
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
 int stage_hist_add(__u32 slot, __u32 stage, __u64 ns);
-int irq_hist_add(const struct irq_key *key, __u32 stage, __u64 ns);
+int irq_hist_add(__u64 address, __u32 data, __u32 stage, __u64 ns);
 
 /* Rows are counted on even when the table is full, so that the loss is seen; index bounded for the
  * verifier. */

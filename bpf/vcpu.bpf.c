@@ -22,8 +22,9 @@ static __always_inline struct thread_state *vcpu(void)
 static __always_inline void disarm(struct thread_state *t)
 {
 	t->armed = 0;
-	t->early_signal_ns = 0;
+	t->kick_signal_ns = 0;
 	t->early_woke_ns = 0;
+	t->msi_ns = 0;
 }
 
 static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus, __u64 now)
@@ -75,7 +76,7 @@ static __always_inline void enter_guest(__u32 vcpu_id)
 	t_ns = accepted->t_ns;
 	key = accepted->key;
 	accepted->t_ns = 0;
-	irq_hist_add(&key, STAGE_ENTER, since(t_ns, bpf_ktime_get_ns()));
+	irq_hist_add(key.address, key.data, STAGE_ENTER, since(t_ns, bpf_ktime_get_ns()));
 }
 
 /* (vcpu) up to 6.0, (vcpu, force_immediate_exit) later. */
@@ -141,7 +142,7 @@ int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
 	t = vcpu();
 	if (!t)
 		return 0;
-	signal_ns = t->early_signal_ns;
+	signal_ns = t->kick_signal_ns;
 	woke_ns = t->early_woke_ns;
 	disarm(t);
 	row = thread_row(t);

@@ -146,8 +146,12 @@ struct fake_vmm *fake_vmm_new(uint64_t lost_after_ns)
 	return f;
 }
 
+/* Also after a test that failed half way. */
 void fake_vmm_free(struct fake_vmm *f)
 {
+	if (!f)
+		return;
+	fake_release(f);
 	order(f, COMMAND_STOP);
 	pthread_join(f->thread, NULL);
 	tracer_free(f->tracer);

@@ -45,12 +45,11 @@ static void assert_outcomes(const struct report *r, uint64_t notified, uint64_t 
 /* A kick that wakes a sleeping loop is notified, and each leg of its way has one sample. */
 static void test_outcomes__notified(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 	unsigned int i;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	for (i = 1; i <= 10; i++) {
 		fake_kick(f);
 		fake_wait_handled(f, i);
@@ -60,7 +59,9 @@ static void test_outcomes__notified(void **state)
 	assert_int_equal(r->queue[0].kicks, 10);
 	assert_int_equal(r->queue[0].kicks_vmm, 10);
 	assert_int_equal(r->queue[0].wasted_kicks, 0);
-	assert_int_equal(count(r, STAGE_SIGNAL), 10);
+	/* Our signal is a write: where the kernel's own can be hooked, it is none. */
+	assert_int_equal(count(r, STAGE_SIGNAL),
+			 r->stage[STAGE_SIGNAL].evidence == EVIDENCE_INFERRED ? 10 : 0);
 	assert_int_equal(count(r, STAGE_WAKE), 10);
 	assert_int_equal(count(r, STAGE_RUNQ), 10);
 	assert_int_equal(count(r, STAGE_DISPATCH), 10);
@@ -68,17 +69,15 @@ static void test_outcomes__notified(void **state)
 	assert_true(r->loop[0].wakes >= 10);
 	assert_true(r->loop[0].cpu >= 0);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* The loop is awake with something else when the kick comes: busy, and nothing was woken. */
 static void test_outcomes__busy(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	fake_hold(f);
 	fake_poke(f);
 	fake_wait_held(f);
@@ -92,17 +91,15 @@ static void test_outcomes__busy(void **state)
 	assert_int_equal(count(r, STAGE_WAKE), 0);
 	assert_int_equal(count(r, STAGE_DISPATCH), 1);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* Kicks that come before the loop has looked are one arrival. */
 static void test_outcomes__coalesced(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	fake_hold(f);
 	fake_kick(f);
 	fake_wait_held(f);
@@ -116,17 +113,15 @@ static void test_outcomes__coalesced(void **state)
 	assert_int_equal(r->queue[0].kicks_vmm, 3);
 	assert_int_equal(r->queue[0].wasted_kicks, 2);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* Nobody comes in time: lost while it waits, and still lost, once, when it was served at last. */
 static void test_outcomes__lost(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(SHORT_NS);
 	fake_hold(f);
 	fake_kick(f);
 	wait_ns(2 * SHORT_NS);
@@ -144,17 +139,15 @@ static void test_outcomes__lost(void **state)
 	r = fake_report(f);
 	assert_outcomes(r, 1, 0, 1, 0);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* No ioeventfd takes it: the kick leaves to user space and waits for nobody. */
 static void test_outcomes__userspace(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(SHORT_NS);
 	fake_mmio_write(f, FAKE_GPA);
 	FAKE_TRACEPOINT(f, "ho_user_exit", 6, 0);
 	fake_queue_row(f)->arrivals_userspace++;
@@ -165,17 +158,15 @@ static void test_outcomes__userspace(void **state)
 	assert_int_equal(r->queue[0].kicks, 1);
 	assert_int_equal(r->queue[0].kicks_vmm, 1);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* A user exit for another reason, or a failed one, does not take the kick with it. */
 static void test_outcomes__other_user_exits(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(SHORT_NS);
 	fake_hold(f);
 	fake_kick(f);
 	FAKE_TRACEPOINT(f, "ho_user_exit", 10, (uint64_t)-4);
@@ -185,17 +176,15 @@ static void test_outcomes__other_user_exits(void **state)
 	report_free(r);
 	fake_release(f);
 	fake_wait_handled(f, 1);
-	fake_vmm_free(f);
 }
 
 /* In poll mode the eventfd may stay unread for long: its kick was polled, it is not lost. */
 static void test_outcomes__kick_left_over_from_poll_mode(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(SHORT_NS);
 	fake_poll_mode(f, true);
 	fake_hold(f);
 	fake_poke(f);
@@ -215,7 +204,6 @@ static void test_outcomes__kick_left_over_from_poll_mode(void **state)
 	assert_int_equal(r->queue[0].arrivals, 1);
 	assert_int_equal(r->queue[0].wasted_kicks, 1);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /*
@@ -224,12 +212,11 @@ static void test_outcomes__kick_left_over_from_poll_mode(void **state)
  */
 static void test_outcomes__later_wake_is_not_the_kicks(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 	unsigned int i;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	for (i = 1; i <= 20; i++) {
 		fake_hold(f);
 		fake_poke(f);
@@ -246,18 +233,16 @@ static void test_outcomes__later_wake_is_not_the_kicks(void **state)
 	assert_int_equal(count(r, STAGE_SIGNAL), 0);
 	assert_int_equal(count(r, STAGE_WAKE), 0);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* Where kvm_exit fires it begins the way; an exit in between ends the vCPU's claim to wakes. */
 static void test_outcomes__exit_stage(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 	unsigned int i;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	for (i = 1; i <= 5; i++) {
 		FAKE_TRACEPOINT(f, "ho_kvm_exit", 0, 0);
 		fake_kick(f);
@@ -270,19 +255,17 @@ static void test_outcomes__exit_stage(void **state)
 	assert_int_equal(count(r, STAGE_EXIT), 4);
 	assert_int_equal(r->stage[STAGE_EXIT].evidence, EVIDENCE_EXACT);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* Intel's fast MMIO is told after the eventfd was signalled: the wake is the kick's all the same.
  */
 static void test_outcomes__fast_mmio(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 	unsigned int i;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	for (i = 1; i <= 5; i++) {
 		fake_hold(f);
 		FAKE_TRACEPOINT(f, "ho_kvm_exit", 0, 0);
@@ -297,17 +280,15 @@ static void test_outcomes__fast_mmio(void **state)
 	assert_int_equal(r->queue[0].kicks, 5);
 	assert_int_equal(count(r, STAGE_WAKE), 5);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* An MSI of the queue's vector, accepted, then the guest entered: one sample of each leg. */
 static void test_outcomes__interrupt(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	fake_queue_row(f)->msi_addr = 0xfee00000;
 	fake_queue_row(f)->msi_data = 0x41;
 	FAKE_TRACEPOINT(f, "ho_msi_set_irq", 0xfee00000, 0x41);
@@ -322,19 +303,17 @@ static void test_outcomes__interrupt(void **state)
 	assert_int_equal(count(r, STAGE_ENTER), 1);
 	assert_int_equal(r->stage[STAGE_INJECT].hist.count, 1);
 	report_free(r);
-	fake_vmm_free(f);
 }
 
 /* What another process does is nobody's business. */
 static void test_outcomes__other_processes(void **state)
 {
-	struct fake_vmm *f;
+	struct fake_vmm *f = *state;
 	struct report *r;
 	pid_t child;
 	int status;
 
 	NEED_PRIVILEGE();
-	f = fake_vmm_new(LONG_NS);
 	child = fork();
 	if (!child) {
 		fake_mmio_write(f, FAKE_GPA);
@@ -345,24 +324,49 @@ static void test_outcomes__other_processes(void **state)
 	r = fake_report(f);
 	assert_int_equal(r->queue[0].kicks, 0);
 	report_free(r);
-	fake_vmm_free(f);
+}
+
+static int setup(void **state, uint64_t lost_after_ns)
+{
+	char why[400];
+
+	*state = privileged(why) ? fake_vmm_new(lost_after_ns) : NULL;
+	return 0;
+}
+
+static int setup_long(void **state)
+{
+	return setup(state, LONG_NS);
+}
+
+static int setup_short(void **state)
+{
+	return setup(state, SHORT_NS);
+}
+
+static int teardown(void **state)
+{
+	fake_vmm_free(*state);
+	return 0;
 }
 
 int main(void)
 {
+#define LONG(name)  cmocka_unit_test_setup_teardown(test_outcomes__##name, setup_long, teardown)
+#define SHORT(name) cmocka_unit_test_setup_teardown(test_outcomes__##name, setup_short, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes__notified),
-		cmocka_unit_test(test_outcomes__busy),
-		cmocka_unit_test(test_outcomes__coalesced),
-		cmocka_unit_test(test_outcomes__lost),
-		cmocka_unit_test(test_outcomes__userspace),
-		cmocka_unit_test(test_outcomes__other_user_exits),
-		cmocka_unit_test(test_outcomes__kick_left_over_from_poll_mode),
-		cmocka_unit_test(test_outcomes__later_wake_is_not_the_kicks),
-		cmocka_unit_test(test_outcomes__exit_stage),
-		cmocka_unit_test(test_outcomes__fast_mmio),
-		cmocka_unit_test(test_outcomes__interrupt),
-		cmocka_unit_test(test_outcomes__other_processes),
+		LONG(notified),
+		LONG(busy),
+		LONG(coalesced),
+		SHORT(lost),
+		SHORT(userspace),
+		SHORT(other_user_exits),
+		SHORT(kick_left_over_from_poll_mode),
+		LONG(later_wake_is_not_the_kicks),
+		LONG(exit_stage),
+		LONG(fast_mmio),
+		LONG(interrupt),
+		LONG(other_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

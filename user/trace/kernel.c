@@ -130,6 +130,12 @@ static int kernel_load(struct kernel *k, struct error *err)
 		struct kernel_program *p = &k->program[i];
 
 		wanted[i] = !k->config.skip[i];
+		/* Where both exist the second calls the first. */
+		if (i == PROGRAM_SIGNAL && wanted[PROGRAM_SIGNAL_MASK]) {
+			wanted[i] = false;
+			snprintf(p->why, sizeof(p->why), "not needed: %s is hooked",
+				 programs[PROGRAM_SIGNAL_MASK].target);
+		}
 		/* The likeliest refusal costs a small program instead of a second load of all. */
 		if (wanted[i] && programs[i].kind == PROGRAM_FENTRY)
 			wanted[i] = !kernel_try_fentry(programs[i].target, p->why, sizeof(p->why));

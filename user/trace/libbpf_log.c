@@ -53,8 +53,8 @@ char *libbpf_log_why(int errnum, char *buf, size_t size)
 {
 	const char *text = kept;
 
-	/* These say enough by themselves; what libbpf adds is about ulimits. */
-	if (errnum == -EPERM || errnum == -EACCES || !kept[0]) {
+	/* EPERM says enough by itself; what libbpf adds is about ulimits. */
+	if (errnum == -EPERM || !kept[0]) {
 		snprintf(buf, size, "%s", strerror(-errnum));
 		return buf;
 	}
