@@ -30,7 +30,8 @@ catch() {
 	check "path $letter: $sentence" $seed/check-frames "$letter" <"$tmp/$letter"
 	# Without debug information gdb knows no inlined functions: so all are frames of their own.
 	stack "$tmp/$letter.bare" "$tmp/handoff" "$@"
-	check "path $letter without debug information" $seed/check-frames "$letter" <"$tmp/$letter.bare"
+	check "path $letter without debug information" \
+		$seed/check-frames "$letter" <"$tmp/$letter.bare"
 }
 
 objcopy --strip-debug "$HANDOFF" "$tmp/handoff"
