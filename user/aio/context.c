@@ -103,21 +103,23 @@ void aio_notify(struct AioContext *ctx)
 }
 
 /*
- * Before anything is looked at: a waker that publishes after the look sets notified again. Skipping
- * the store while it is false is safe, and spares the polled path a full barrier: a waker that has
- * not stored yet will, and the next turn does not sleep.
+ * Before anything is looked at: a waker that publishes after the look sets notified again. An
+ * exchange, not a store: it reads what it overwrites, so what that waker published with less than
+ * seq_cst is seen, too. Skipping it while notified is false is safe, and spares the polled path a
+ * full barrier: a waker that has not stored yet will, and the next turn does not sleep.
  */
 void aio_notify_accept(struct AioContext *ctx)
 {
 	if (atomic_load(&ctx->notified))
-		atomic_store(&ctx->notified, false);
+		atomic_exchange(&ctx->notified, false);
 }
 
 int64_t aio_compute_timeout(struct AioContext *ctx)
 {
 	int64_t timeout_ns, first_ns, left_ns;
 
-	if (!list_empty(&ctx->ready) || !list_empty(&ctx->cqe_done))
+	if (!list_empty(&ctx->ready) || !list_empty(&ctx->cqe_done) ||
+	    !list_empty(&ctx->cqe_running))
 		return 0;
 	timeout_ns = aio_bh_timeout(ctx);
 	if (!timeout_ns)
@@ -155,6 +157,7 @@ static void context_init(struct AioContext *ctx, const struct aio_context_config
 	list_init(&ctx->uring_rearm);
 	list_init(&ctx->uring_updates);
 	list_init(&ctx->cqe_done);
+	list_init(&ctx->cqe_running);
 	list_init(&ctx->timers);
 	list_init(&ctx->timers_expired);
 	aio_params_init(ctx);

@@ -54,8 +54,8 @@ struct FDMonOps {
 		       struct AioHandler *new_node);
 	/* Submits what must be in the kernel before a spin. NULL = nothing. */
 	void (*before_spin)(struct AioContext *ctx);
-	/* Is there something only wait() can do? Then no spin, and wait(0) even if nothing else
-	 * asks for it. */
+	/* Is there something only wait() can do, and soon? Then no spin, and wait(0) even if
+	 * nothing else asks for it. */
 	bool (*need_wait)(struct AioContext *ctx);
 	/* Waits at most timeout_ns (-1 = for ever) for fds, marks handlers ready. May return early.
 	 */
@@ -186,7 +186,8 @@ struct AioContext {
 	/* io_uring (uring.h), home */
 	struct AioUring *uring;
 	struct list_head uring_rearm; /* handlers whose POLL_ADD has fired */
-	struct list_head cqe_done;    /* CqeHandlers to be called */
+	struct list_head cqe_done;    /* CqeHandlers to be called in the next turn */
+	struct list_head cqe_running; /* ... in this one */
 
 	/* lock: registration, deletion, parameters, updates */
 	_Alignas(64) pthread_mutex_t lock;

@@ -108,6 +108,8 @@ FRAME void aio_dispatch(struct AioContext *ctx)
 
 	aio_assert_home(ctx, "dispatch");
 	ctx->walking++;
+	if (unlikely(atomic_load_explicit(&ctx->params_pending, memory_order_relaxed)))
+		aio_params_apply(ctx);
 	stats_inc(&ctx->row->iterations);
 	ctx->fdmon->gsource_dispatch(ctx);
 	aio_uring_dispatch(ctx);

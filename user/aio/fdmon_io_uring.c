@@ -129,29 +129,33 @@ static void fall_back(struct AioContext *ctx)
 	pthread_mutex_unlock(&ctx->lock);
 	atomic_store(&ctx->deleted_pending, true);
 	ctx->pollfds_gen = atomic_load(&ctx->handlers_gen) - 1;
-	aio_uring_watch(ctx); /* requests in flight may still come back */
+	if (ctx->uring->in_flight)
+		aio_uring_watch(ctx); /* they may still come back */
+}
+
+static void submit(struct AioContext *ctx, bool all)
+{
+	take_updates(ctx);
+	rearm(ctx, all);
+	/* The ring may also have failed where a request was queued. */
+	if (ctx->uring->error || (aio_uring_has_sqes(ctx->uring) && aio_uring_enter(ctx, 0) < 0))
+		fall_back(ctx);
 }
 
 static void uring_before_spin(struct AioContext *ctx)
 {
-	take_updates(ctx);
-	rearm(ctx, false);
-	if (aio_uring_has_sqes(ctx->uring) && aio_uring_enter(ctx, 0) < 0)
-		fall_back(ctx);
+	submit(ctx, false);
 }
 
+/*
+ * Not for what is to be armed again: before a spin that is done already, and if there is none the
+ * enter that sleeps does it too, so a turn for a bottom half in between costs no syscall.
+ */
 static bool uring_need_wait(struct AioContext *ctx)
 {
-	struct AioHandler *node;
-
-	if (aio_uring_has_cqes(ctx->uring) || aio_uring_has_sqes(ctx->uring) ||
-	    atomic_load_explicit(&ctx->uring_updates_pending, memory_order_relaxed))
-		return true;
-	list_for_each_entry(node, &ctx->uring_rearm, node_rearm) {
-		if (!may_stay_unarmed(ctx, node))
-			return true;
-	}
-	return false;
+	return aio_uring_has_cqes(ctx->uring) || aio_uring_has_sqes(ctx->uring) ||
+	       ctx->uring->error ||
+	       atomic_load_explicit(&ctx->uring_updates_pending, memory_order_relaxed);
 }
 
 /* One enter submits and waits. It may come back empty-handed when interrupted (5f8741fca5), so a
@@ -160,6 +164,10 @@ static void uring_wait(struct AioContext *ctx, int64_t timeout_ns)
 {
 	take_updates(ctx);
 	rearm(ctx, true);
+	if (ctx->uring->error) {
+		fall_back(ctx);
+		return;
+	}
 	if (aio_uring_has_cqes(ctx->uring))
 		timeout_ns = 0;
 	while (timeout_ns || aio_uring_has_sqes(ctx->uring) || aio_uring_has_deferred(ctx->uring)) {
@@ -180,10 +188,7 @@ static void uring_gsource_attach(struct AioContext *ctx)
 
 static void uring_gsource_prepare(struct AioContext *ctx)
 {
-	take_updates(ctx);
-	rearm(ctx, true);
-	if (aio_uring_has_sqes(ctx->uring) && aio_uring_enter(ctx, 0) < 0)
-		fall_back(ctx);
+	submit(ctx, true);
 }
 
 /* The CQ too: completions may have come while prepare submitted (961fcc0f22). */

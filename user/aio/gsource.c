@@ -39,6 +39,10 @@ static gboolean aio_ctx_prepare(GSource *source, gint *timeout)
 	ctx->fdmon->gsource_prepare(ctx);
 	aio_uring_flush(ctx);
 	timeout_ns = aio_compute_timeout(ctx);
+	/* A notify since the last turn, sent before notify_me was up, left the eventfd alone; and
+	 * it need not be for anything that the timeout shows (settings, an end of the loop). */
+	if (atomic_load(&ctx->notified))
+		timeout_ns = 0;
 	*timeout = timeout_to_ms(timeout_ns);
 	return timeout_ns == 0;
 }

@@ -197,7 +197,7 @@ void aio_uring_release(struct AioContext *ctx)
 
 	if (!uring)
 		return;
-	if (uring->in_flight || !list_empty(&ctx->cqe_done))
+	if (uring->in_flight || !list_empty(&ctx->cqe_done) || !list_empty(&ctx->cqe_running))
 		aio_bug("%u io_uring requests are in flight at their context's end",
 			uring->in_flight);
 	io_uring_queue_exit(&uring->ring);

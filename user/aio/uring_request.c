@@ -29,6 +29,9 @@ static void ring_ready(void *opaque)
 		aio_uring_enter(ctx, 0);
 	aio_uring_reap(ctx);
 	aio_uring_dispatch(ctx);
+	/* A ring that has failed may stay readable for ever. */
+	if (ctx->uring->error && !ctx->uring->in_flight)
+		aio_set_fd_handler(ctx, ctx->uring->ring.ring_fd, NULL, NULL, NULL, NULL, NULL);
 }
 
 void aio_uring_watch(struct AioContext *ctx)
@@ -88,8 +91,11 @@ bool aio_uring_dispatch(struct AioContext *ctx)
 	struct CqeHandler *handler;
 	bool progress = false;
 
-	while (!list_empty(&ctx->cqe_done)) {
-		handler = list_first_entry(&ctx->cqe_done, struct CqeHandler, node);
+	/* A nested turn takes over what is left; what fails at once meanwhile waits for the next
+	 * turn. */
+	list_splice_tail(&ctx->cqe_done, &ctx->cqe_running);
+	while (!list_empty(&ctx->cqe_running)) {
+		handler = list_first_entry(&ctx->cqe_running, struct CqeHandler, node);
 		list_del(&handler->node);
 		handler->cb(handler);
 		progress = true;

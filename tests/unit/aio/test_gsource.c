@@ -247,6 +247,23 @@ static void test_gsource__leaves_poll_mode_and_keeps_its_hits(void **state)
 	detach(source);
 }
 
+/* Settings reach the row, and start the learning anew, though no aio_poll runs. */
+static void test_gsource__settings_take_effect(void **state)
+{
+	struct aio_poll_params params = { .policy = "qemu", .poll_max_ns = 12345 };
+	struct AioContext *ctx = loop_ctx(state);
+	GSource *source = attach(ctx);
+	struct error err;
+
+	assert_int_equal(aio_context_set_poll_params(ctx, &params, &err), 0);
+	while (g_main_context_iteration(NULL, false))
+		;
+	assert_int_equal(loop_row(state)->poll_max_ns, 12345);
+	assert_string_equal(ctx->policy->name, "qemu");
+	assert_int_equal(loop_row(state)->polls, 0);
+	detach(source);
+}
+
 int main(void)
 {
 	static const struct loop_test tests[] = {
@@ -257,6 +274,7 @@ int main(void)
 		LOOP_TEST(test_gsource__timer_never_early),
 		LOOP_TEST(test_gsource__ring_requests),
 		LOOP_TEST(test_gsource__nested_aio_poll),
+		LOOP_TEST(test_gsource__settings_take_effect),
 		LOOP_TEST(test_gsource__leaves_poll_mode_and_keeps_its_hits),
 	};
 

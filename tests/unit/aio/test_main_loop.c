@@ -66,6 +66,54 @@ static void test_main_loop__quits_from_outside(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* A source that GLib prepares before ours, so it runs between the loop's look at the exit status
+ * and its sleep. */
+struct quit_source {
+	GSource base; /* first */
+	bool armed;
+};
+
+static gboolean quit_prepare(GSource *source, gint *timeout_ms)
+{
+	*timeout_ms = -1;
+	if (((struct quit_source *)source)->armed)
+		main_loop_quit_any(6);
+	return FALSE;
+}
+
+static void too_late(void *opaque)
+{
+	*(bool *)opaque = true;
+}
+
+/* Quitting right before the sleep, as a signal handler may, is not lost: a bare notify finds the
+ * loop neither asleep nor with work. */
+static void test_main_loop__quits_right_before_sleep(void **state)
+{
+	static GSourceFuncs funcs = { .prepare = quit_prepare };
+	GSource *source = g_source_new(&funcs, sizeof(struct quit_source));
+	struct AioTimer watchdog;
+	bool slept = false;
+	int status;
+
+	g_source_set_priority(source, G_PRIORITY_HIGH);
+	g_source_attach(source, NULL);
+	/* GLib's own wake-up for the new source must not help. */
+	while (g_main_context_iteration(NULL, false))
+		;
+	g_main_context_iteration(NULL, false);
+	((struct quit_source *)source)->armed = true;
+	aio_timer_init(main_loop_aio_context_any(), &watchdog, too_late, &slept);
+	aio_timer_mod_any(&watchdog, clock_ns() + 5 * NS_PER_S);
+	status = main_loop();
+	aio_timer_del(&watchdog);
+	assert_int_equal(status, 6);
+	assert_false(slept);
+	assert_int_equal(row.blocks, 0);
+	g_source_destroy(source);
+	g_source_unref(source);
+}
+
 static void quit_read(struct EventNotifier *e)
 {
 	struct counted_notifier *n = (struct counted_notifier *)e;
@@ -315,6 +363,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_main_loop__quits_with_first_status, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_main_loop__quits_from_outside, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_main_loop__quits_right_before_sleep, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_main_loop__serves_handlers_by_dispatch, setup,
 						teardown),

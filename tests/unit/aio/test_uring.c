@@ -229,22 +229,40 @@ static void test_uring__sleeps_without_iowait(void **state)
 	counted_release(&n);
 }
 
-/* The ring stops working (here: its fd is another file all of a sudden): ppoll goes on, no fd is
- * lost, requests fail in words. */
+/* The ring stops working: its fd is another file all of a sudden. */
+struct broken_ring {
+	int ring_fd, spare_fd, null_fd;
+};
+
+static struct broken_ring break_ring(struct AioContext *ctx)
+{
+	struct broken_ring b = { .ring_fd = ctx->uring->ring.ring_fd };
+
+	b.spare_fd = dup(b.ring_fd);
+	b.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_int_equal(dup2(b.null_fd, b.ring_fd), b.ring_fd);
+	return b;
+}
+
+static void mend_ring(const struct broken_ring *b)
+{
+	dup2(b->spare_fd, b->ring_fd);
+	close(b->spare_fd);
+	close(b->null_fd);
+}
+
+/* After a failure ppoll goes on, no fd is lost, requests fail in words. */
 static void test_uring__failure_falls_back_to_ppoll(void **state)
 {
 	struct AioContext *ctx = loop_ctx(state);
 	struct counted_notifier n;
+	struct broken_ring b;
 	struct request r;
-	int null_fd, ring_fd, spare;
 
 	counted_init(&n, ctx);
 	counted_attach(&n);
 	loop_drain(ctx);
-	ring_fd = ctx->uring->ring.ring_fd;
-	spare = dup(ring_fd);
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	assert_int_equal(dup2(null_fd, ring_fd), ring_fd);
+	b = break_ring(ctx);
 	request_init(&r, ctx);
 	submit(&r, prep_nop);
 	event_notifier_set(&n.e);
@@ -260,10 +278,105 @@ static void test_uring__failure_falls_back_to_ppoll(void **state)
 	while (n.reads < 2)
 		aio_poll(ctx, true);
 	counted_release(&n);
-	dup2(spare, ring_fd);
-	close(spare);
-	close(null_fd);
-	((struct loop_fixture *)*state)->fdmon = AIO_FDMON_POLL;
+	mend_ring(&b);
+}
+
+/* A failure met while a request was being queued: the very next look finds the fds by ppoll, even
+ * if nobody ever blocks. An iothread's ring, where completions need the enter that fails. */
+static void test_uring__failure_in_full_queue_falls_back(void **state)
+{
+	struct aio_context_config config = { .fdmon = AIO_FDMON_IO_URING };
+	struct AioContext *own = loop_ctx(state);
+	struct AioContext *ctx = aio_context_new_flags(&config, true, false, NULL);
+	struct request *r = calloc(FLOOD, sizeof(*r));
+	struct counted_notifier n;
+	struct broken_ring b;
+	int i;
+
+	aio_set_current_context(ctx);
+	counted_init(&n, ctx);
+	counted_attach(&n);
+	loop_drain(ctx);
+	b = break_ring(ctx);
+	for (i = 0; i < FLOOD; i++) {
+		request_init(&r[i], ctx);
+		submit(&r[i], prep_nop);
+	}
+	assert_true(ctx->uring->error < 0);
+	event_notifier_set(&n.e);
+	loop_drain(ctx);
+	assert_int_equal(aio_context_fdmon(ctx), AIO_FDMON_POLL);
+	assert_int_equal(n.reads, 1);
+	for (i = 0; i < FLOOD; i++) {
+		assert_int_equal(r[i].done, 1);
+		assert_true(r[i].cqe.res < 0);
+	}
+	free(r);
+	counted_release(&n);
+	mend_ring(&b);
+	aio_context_unref(ctx);
+	aio_set_current_context(own);
+}
+
+/* A request that fails at once, made by a completion, comes back in a later turn: one that is tried
+ * for ever does not hold the loop. */
+static void test_uring__failed_retry_waits_for_next_turn(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct broken_ring b = break_ring(ctx);
+	struct request r;
+	int i;
+
+	request_init(&r, ctx);
+	submit(&r, prep_nop);
+	while (!r.done)
+		aio_poll(ctx, true);
+	r.again = 5;
+	submit(&r, prep_nop);
+	for (i = 2; i <= 7; i++) {
+		assert_true(aio_poll(ctx, true));
+		assert_int_equal(r.done, i);
+	}
+	assert_false(aio_poll(ctx, false));
+	mend_ring(&b);
+}
+
+static void nothing(void *opaque)
+{
+}
+
+static void read_and_defer(struct EventNotifier *e)
+{
+	struct counted_notifier *n = (struct counted_notifier *)e;
+
+	event_notifier_test_and_clear(e);
+	n->reads++;
+	aio_bh_schedule_oneshot(n->ctx, nothing, NULL, "deferred");
+}
+
+/* An fd that fired is armed anew by the enter that sleeps: a turn for a bottom half in between
+ * costs no syscall. */
+static void test_uring__rearms_with_the_sleep(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct counted_notifier n;
+	unsigned int submitted;
+
+	counted_init(&n, ctx);
+	aio_set_event_notifier(ctx, &n.e, read_and_defer, NULL, NULL);
+	loop_drain(ctx);
+	event_notifier_set(&n.e);
+	while (!n.reads)
+		aio_poll(ctx, true);
+	submitted = *ctx->uring->ring.sq.khead;
+	assert_true(aio_poll(ctx, true)); /* the bottom half */
+	assert_int_equal(*ctx->uring->ring.sq.khead, submitted);
+	event_notifier_set(&n.e);
+	while (n.reads < 2)
+		aio_poll(ctx, true);
+	assert_int_equal(*ctx->uring->ring.sq.khead, submitted + 1);
+	loop_drain(ctx);
+	counted_release(&n);
 }
 
 /* A context that ends with a request in flight would leave the kernel writing into freed memory:
@@ -306,6 +419,9 @@ int main(void)
 		LOOP_TEST(test_uring__spin_sees_completion),
 		LOOP_TEST_ON(test_uring__sleeps_without_iowait, AIO_FDMON_IO_URING),
 		LOOP_TEST_ON(test_uring__failure_falls_back_to_ppoll, AIO_FDMON_IO_URING),
+		LOOP_TEST_ON(test_uring__failure_in_full_queue_falls_back, AIO_FDMON_IO_URING),
+		LOOP_TEST_ON(test_uring__failed_retry_waits_for_next_turn, AIO_FDMON_IO_URING),
+		LOOP_TEST_ON(test_uring__rearms_with_the_sleep, AIO_FDMON_IO_URING),
 		LOOP_TEST(test_uring__context_end_with_request_aborts),
 	};
 
