@@ -24,7 +24,7 @@ code_spin_end:
  * Writes and reads numbers of a linear congruential generator, to config space, to where the disk's
  * BARs are, and to ports. The debug exit is spared, to be used at the end.
  */
-#define TURNS 40000
+#define TURNS 20000
 	.globl	code_hostile, code_hostile_end
 code_hostile:
 	movl	$TURNS, %esi
@@ -40,17 +40,25 @@ code_hostile:
 	cmpl	$3, %ecx
 	jb	2f
 	je	4f
-	/* BARs, as the board placed them: common, isr, device, notify, MSI-X. */
-	andl	$0x7ffc, %edi
+	/*
+	 * The first registers of common, isr, device, notify and MSI-X, where the board placed
+	 * them.
+	 */
+	andl	$0x703c, %edi
 	orl	$0xc0000000, %edi
 	jmp	3f
-	/* Config space of the first two slots; memory decoding is switched on again each time. */
+	/*
+	 * Config space of the first two slots; what is needed to reach the BARs is mended each
+	 * time.
+	 */
 2:	andl	$0x80fc, %edi
 	orl	$0xb0000000, %edi
 3:	movl	%ebx, (%edi)
 	movl	(%edi), %eax
-	movl	$0xb0008004, %edi
-	movl	$0x6, (%edi)
+	movl	$0xb0008000, %edi
+	movl	$0x6, 0x4(%edi)
+	movl	$0xc0000000, 0x14(%edi)
+	movl	$0xc0004000, 0x20(%edi)
 	jmp	5f
 4:	movl	%edi, %edx
 	andl	$0xfffc, %edx

@@ -55,6 +55,19 @@ static void test_boot__boots_with_high_memory(void **state)
 	vm_run_release(&r);
 }
 
+/* vCPUs that wait for their start, which never comes, are in nobody's way. */
+static void test_boot__idle_cpus_wait(void **state)
+{
+	struct vm_run r;
+
+	vm_run_init(&r, "rw=randread iodepth=4 requests=2000 completion=irq");
+	r.config.cpus = 4;
+	vm_run(&r);
+	vm_run_assert_clean(&r);
+	assert_int_not_equal(r.stats->vcpu_tid[3], 0);
+	vm_run_release(&r);
+}
+
 /* A guest that finds fault with its words ends the run with its own status. */
 static void test_boot__guest_failure_is_told(void **state)
 {
@@ -130,6 +143,8 @@ static void test_boot__survives_a_hostile_guest(void **state)
 	vm_run_use_code(&r, code_hostile, code_hostile_end);
 	vm_run(&r);
 	assert_int_equal(r.status, MACHINE_EXIT_OK);
+	/* It did get through to the device. */
+	assert_int_not_equal(vm_run_sum(&r, userspace_kicks), 0);
 	vm_run_release(&r);
 }
 
@@ -192,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_boot__guest_reports),
 		cmocka_unit_test(test_boot__boots_again_and_again),
 		cmocka_unit_test(test_boot__boots_with_high_memory),
+		cmocka_unit_test(test_boot__idle_cpus_wait),
 		cmocka_unit_test(test_boot__guest_failure_is_told),
 		cmocka_unit_test(test_boot__triple_fault_ends_the_run),
 		cmocka_unit_test(test_boot__duration_cuts_the_run),
