@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include "kernel_types.h"
+#include <abi/model.h>
 
 /* Was `prev` still runnable when it was switched out? The argument came with 5.18 (9c2136be0878).
  */
@@ -29,6 +30,44 @@ static __always_inline bool drift_switched_out_runnable(bool preempt,
 static __always_inline bool drift_may_be_unknown(const struct task_struct *p)
 {
 	return p->flags & (PF_EXITING | PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/* The TDX series (6.16) moved it into vcpu_vt. */
+static __always_inline __u32 drift_vmx_reason(void *vcpu)
+{
+	struct vcpu_vmx___old *old = vcpu;
+	struct vcpu_vmx *vmx = vcpu;
+
+	if (bpf_core_field_exists(old->exit_reason))
+		return BPF_CORE_READ(old, exit_reason.full);
+	if (bpf_core_field_exists(vmx->vt))
+		return BPF_CORE_READ(vmx, vt.exit_reason.full);
+	return 0;
+}
+
+/*
+ * kvm_exit is (vcpu, isa) since 5.16 (0a62a0319abb) and its reason lies in the vCPU, first member
+ * of vcpu_vmx and vcpu_svm; before, and on arm64, the reason is the first argument. A pointer of
+ * the kernel is never that small. False: this kernel does not say.
+ */
+static __always_inline bool drift_exit_reason(struct bpf_raw_tracepoint_args *ctx,
+					      struct exit_key *key)
+{
+	void *vcpu = (void *)ctx->args[0];
+	struct vcpu_svm *svm = vcpu;
+
+	if (!(ctx->args[0] >> 32)) {
+		key->reason = ctx->args[0];
+		return true;
+	}
+	key->isa = ctx->args[1];
+	if (key->isa == EXIT_ISA_VMX && bpf_core_type_exists(struct vcpu_vmx))
+		key->reason = drift_vmx_reason(vcpu);
+	else if (key->isa == EXIT_ISA_SVM && bpf_core_type_exists(struct vcpu_svm))
+		key->reason = (__u32)BPF_CORE_READ(svm, vmcb, control.exit_code);
+	else
+		return false;
+	return true;
 }
 
 #endif

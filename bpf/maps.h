@@ -95,6 +95,13 @@ struct thread_rows_map {
 	__type(value, struct thread_row);
 };
 
+struct exits_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_EXITS);
+	__type(key, struct exit_key);
+	__type(value, __u64);
+};
+
 /* Too large for the stack of a program, and the same each time: what a new entry starts as. */
 struct empty_irq_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -109,6 +116,7 @@ extern struct stage_hists_map stage_hists SEC(".maps");
 extern struct irqs_map irqs SEC(".maps");
 extern struct accepted_irqs_map accepted_irqs SEC(".maps");
 extern struct thread_rows_map thread_rows SEC(".maps");
+extern struct exits_map exits SEC(".maps");
 extern struct empty_irq_map empty_irq SEC(".maps");
 
 extern const volatile struct trace_config config;

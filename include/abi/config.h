@@ -13,13 +13,9 @@ struct trace_config {
 	__u32 tgid; /* the VMM, in the initial pid namespace; every program looks at nothing else */
 	__u32 switch_has_state; /* sched_switch carries the previous task's state (kernel 5.18) */
 	__u32 signal_hooked;	/* eventfd_signal is hooked: do not infer it from sched_waking */
-	__u32 exit_isa;		/* enum exit_isa: where kvm_exit's reason lies */
+	__u32 pad;
 	__u64 lost_after_ns;
 };
-
-/* kvm_exit hands out its reason as an argument only up to 5.15 (and on arm64); later it lies in the
- * vCPU. */
-enum exit_isa { EXIT_ISA_UNKNOWN = 0, EXIT_ISA_ARGUMENT = 1, EXIT_ISA_VMX = 2, EXIT_ISA_SVM = 3 };
 
 _Static_assert(sizeof(struct trace_config) == 24, "read-only data is ABI");
 

@@ -121,6 +121,15 @@ struct thread_row {
 	struct vcpu_state vcpu;
 };
 
+/* Why a vCPU left the guest, in its hardware's own numbers. */
+enum exit_isa { EXIT_ISA_OTHER = 0, EXIT_ISA_VMX = 1, EXIT_ISA_SVM = 2 };
+
+struct exit_key {
+	__u32 tid;
+	__u32 isa; /* enum exit_isa, as kvm_exit has it */
+	__u64 reason;
+};
+
 /* What could not be kept; a figure that is not zero is shown. */
 enum loss {
 	LOSS_RECORDS = 0, /* ring buffer full */
@@ -140,9 +149,11 @@ enum loss {
 #define MODEL_MAX_IRQ_KEYS  256
 #define MODEL_MAX_THREADS   512
 #define MODEL_MAX_VCPUS	    1024
+#define MODEL_MAX_EXITS	    2048 /* exit reasons, of all vCPUs */
 
 _Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8, "map layout is ABI");
+_Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 16 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 6 * 8, "map layout is ABI");

@@ -22,6 +22,7 @@ struct tracer_config {
 	bool use_bpf; /* false: the stats page alone; kernel stages are absent, with `no_bpf_reason`
 		       */
 	const char *no_bpf_reason;
+	bool measure_cost;	/* report.tracer_cpu; adds some 60 ns to each event */
 	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
 };
 

@@ -125,15 +125,17 @@ static void subtract_loop(struct report_loop *now, const struct report_loop *bef
 
 static void subtract_vcpu(struct report_vcpu *now, const struct report_vcpu *before)
 {
-	uint32_t i;
+	uint32_t i, k;
 
 	take(&now->exits, before->exits);
 	take(&now->mmio_writes, before->mmio_writes);
 	take(&now->pio, before->pio);
 	take(&now->user_exits, before->user_exits);
-	for (i = 0; i < now->n_reasons && i < before->n_reasons; i++)
-		if (!strcmp(now->reason[i].name, before->reason[i].name))
-			take(&now->reason[i].count, before->reason[i].count);
+	/* They stand in order of frequency, which may have changed. */
+	for (i = 0; i < now->n_reasons; i++)
+		for (k = 0; k < before->n_reasons; k++)
+			if (!strcmp(now->reason[i].name, before->reason[k].name))
+				take(&now->reason[i].count, before->reason[k].count);
 }
 
 /* Those since `before`, with their time counted from there. */

@@ -238,6 +238,7 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 		return NULL;
 	}
 	k->config = *config;
+	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	if (kernel_facts(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
 		goto fail;
 	for (i = 0; i < PROGRAMS; i++)
@@ -269,6 +270,8 @@ void kernel_free(struct kernel *k)
 		bpf_link__destroy(k->link[i]);
 	if (k->hists)
 		munmap((void *)k->hists, k->hists_size);
+	if (k->stats_fd >= 0)
+		close(k->stats_fd);
 	handoff_bpf__destroy(k->skel);
 	free(k);
 }

@@ -17,6 +17,7 @@ struct kernel;
 struct kernel_config {
 	pid_t pid;
 	uint64_t lost_after_ns;
+	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
 };
 
@@ -47,12 +48,18 @@ struct kernel_irq {
 	struct irq_state state;
 };
 
+struct kernel_exit {
+	struct exit_key key;
+	uint64_t count;
+};
+
 /* A copy of the maps. */
 struct kernel_view {
-	uint32_t n_kicks, n_irqs, n_threads;
-	uint32_t kicks_room, irqs_room;
+	uint32_t n_kicks, n_irqs, n_exits, n_threads;
+	uint32_t kicks_room, irqs_room, exits_room;
 	struct kernel_kick *kick;
 	struct kernel_irq *irq;
+	struct kernel_exit *exit;
 	struct thread_row thread[MODEL_MAX_THREADS];
 	uint64_t loss[LOSSES];
 	/* Not copied: MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs. */

@@ -17,6 +17,7 @@ struct kernel {
 	const struct hist
 		*hists; /* MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs */
 	size_t hists_size;
+	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };
 
 /* Does this kernel let a function be hooked? A program of two instructions, loaded and attached for

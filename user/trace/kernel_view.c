@@ -25,42 +25,58 @@ static int grow(void **array, uint32_t n, uint32_t *room, size_t size)
 	return 0;
 }
 
-/* Keys are never deleted, so the walk sees each once; the bound holds in any case. */
-static int read_kicks(struct kernel *k, struct kernel_view *view)
-{
-	int fd = bpf_map__fd(k->skel->maps.kicks), ret;
-	struct kick_key key, *last = NULL;
+/*
+ * Appends every entry of a hash, key and value side by side, to a growing array. Keys are never
+ * deleted, so the walk sees each once; the bound holds in any case.
+ */
+struct table {
+	int map;
+	size_t value_offset, entry_size;
+	uint32_t max;
+};
 
-	view->n_kicks = 0;
-	while (view->n_kicks < MODEL_MAX_KICK_KEYS && !bpf_map_get_next_key(fd, last, &key)) {
-		ret = grow((void **)&view->kick, view->n_kicks, &view->kicks_room,
-			   sizeof(*view->kick));
+static int read_table(const struct table *t, void **array, uint32_t *n, uint32_t *room)
+{
+	char *entry, *last;
+	int ret;
+
+	*n = 0;
+	while (*n < t->max) {
+		ret = grow(array, *n, room, t->entry_size);
 		if (ret)
 			return ret;
-		view->kick[view->n_kicks].key = key;
-		if (!bpf_map_lookup_elem(fd, &key, &view->kick[view->n_kicks].state))
-			view->n_kicks++;
-		last = &key;
+		entry = (char *)*array + *n * t->entry_size;
+		last = *n ? entry - t->entry_size : NULL;
+		if (bpf_map_get_next_key(t->map, last, entry))
+			break;
+		if (bpf_map_lookup_elem(t->map, entry, entry + t->value_offset))
+			return -errno;
+		(*n)++;
 	}
 	return 0;
 }
 
-static int read_irqs(struct kernel *k, struct kernel_view *view)
-{
-	int fd = bpf_map__fd(k->skel->maps.irqs), ret;
-	struct irq_key key, *last = NULL;
-
-	view->n_irqs = 0;
-	while (view->n_irqs < MODEL_MAX_IRQ_KEYS && !bpf_map_get_next_key(fd, last, &key)) {
-		ret = grow((void **)&view->irq, view->n_irqs, &view->irqs_room, sizeof(*view->irq));
-		if (ret)
-			return ret;
-		view->irq[view->n_irqs].key = key;
-		if (!bpf_map_lookup_elem(fd, &key, &view->irq[view->n_irqs].state))
-			view->n_irqs++;
-		last = &key;
+#define TABLE(map_name, type, value, most)                                                         \
+	&(const struct table)                                                                      \
+	{                                                                                          \
+		.map = bpf_map__fd(k->skel->maps.map_name),                                        \
+		.value_offset = offsetof(struct type, value), .entry_size = sizeof(struct type),   \
+		.max = most                                                                        \
 	}
-	return 0;
+
+static int read_tables(struct kernel *k, struct kernel_view *v)
+{
+	int ret;
+
+	ret = read_table(TABLE(kicks, kernel_kick, state, MODEL_MAX_KICK_KEYS), (void **)&v->kick,
+			 &v->n_kicks, &v->kicks_room);
+	if (!ret)
+		ret = read_table(TABLE(irqs, kernel_irq, state, MODEL_MAX_IRQ_KEYS),
+				 (void **)&v->irq, &v->n_irqs, &v->irqs_room);
+	if (!ret)
+		ret = read_table(TABLE(exits, kernel_exit, count, MODEL_MAX_EXITS),
+				 (void **)&v->exit, &v->n_exits, &v->exits_room);
+	return ret;
 }
 
 int kernel_read(struct kernel *k, struct kernel_view *view)
@@ -68,9 +84,7 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 	int fd = bpf_map__fd(k->skel->maps.thread_rows), ret;
 	uint32_t i, rows = __atomic_load_n(&k->skel->bss->rows_used, __ATOMIC_RELAXED);
 
-	ret = read_kicks(k, view);
-	if (!ret)
-		ret = read_irqs(k, view);
+	ret = read_tables(k, view);
 	if (ret)
 		return ret;
 	view->hists = k->hists;
@@ -87,6 +101,7 @@ void kernel_view_release(struct kernel_view *view)
 {
 	free(view->kick);
 	free(view->irq);
+	free(view->exit);
 	memset(view, 0, sizeof(*view));
 }
 

@@ -157,12 +157,13 @@ void join_loops(struct tracer *t, struct report *r, int64_t now_ns)
 	name_queue_loops(r, index);
 }
 
+/* By their threads and not by n_vcpus, which a VMM that ends takes back: who ran is to be told. */
 void join_vcpus(struct tracer *t, struct report *r)
 {
 	const struct thread_row *thread;
 	unsigned int i;
 
-	for (i = 0; i < t->now->n_vcpus; i++) {
+	for (i = 0; i < STATS_MAX_VCPUS && t->now->vcpu_tid[i]; i++) {
 		struct report_vcpu *v = &r->vcpu[r->n_vcpus++];
 
 		v->id = i;

@@ -33,6 +33,7 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (!t->config.lost_after_ns)
 		t->config.lost_after_ns = LOST_AFTER_NS;
 	kernel.lost_after_ns = t->config.lost_after_ns;
+	kernel.measure_cost = config->measure_cost;
 	snprintf(t->no_bpf_reason, sizeof(t->no_bpf_reason), "%s",
 		 config->no_bpf_reason ? config->no_bpf_reason : "BPF was not asked for");
 	t->before = calloc(1, sizeof(*t->before));
@@ -199,6 +200,7 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	join_irq_total(t, r);
 	join_loops(t, r, now_ns);
 	join_vcpus(t, r);
+	join_exit_reasons(t, r);
 	join_handovers(t, r);
 	return 0;
 }

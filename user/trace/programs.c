@@ -27,6 +27,8 @@ const struct program_info programs[PROGRAMS] = {
 			     false },
 	[PROGRAM_KVM_ENTRY] = { "ho_kvm_entry", PROGRAM_RAW_TP, "kvm_entry", "enter", false },
 	[PROGRAM_KVM_EXIT] = { "ho_kvm_exit", PROGRAM_RAW_TP, "kvm_exit", "exit", false },
+	[PROGRAM_EXIT_REASON] = { "ho_exit_reason", PROGRAM_RAW_TP, "kvm_exit", "exit reasons",
+				  true },
 	[PROGRAM_USER_EXIT] = { "ho_user_exit", PROGRAM_RAW_TP, "kvm_userspace_exit", "outcomes",
 				false },
 	[PROGRAM_FAST_MMIO] = { "ho_fast_mmio", PROGRAM_RAW_TP, "kvm_fast_mmio", "exit,signal",

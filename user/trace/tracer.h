@@ -43,6 +43,7 @@ void join_queues(struct tracer *t, struct report *r, int64_t now_ns);
 void join_irq_total(struct tracer *t, struct report *r);
 void join_loops(struct tracer *t, struct report *r, int64_t now_ns);
 void join_vcpus(struct tracer *t, struct report *r);
+void join_exit_reasons(struct tracer *t, struct report *r);
 void join_handovers(const struct tracer *t, struct report *r);
 
 #endif

@@ -164,13 +164,13 @@ static void test_loops__handovers(void **state)
 	report_free(r);
 }
 
-/* vCPUs are those the VMM names; BPF's figures are found by thread. */
+/* vCPUs are the threads the VMM named, also when it has ended; BPF's figures are found by thread.
+ */
 static void test_loops__vcpus(void **state)
 {
 	struct tracer *t = *state;
 	struct report *r;
 
-	t->now->n_vcpus = 2;
 	t->now->vcpu_tid[0] = 21;
 	t->now->vcpu_tid[1] = 22;
 	fake_thread(t, 22)->vcpu.mmio_writes = 9;
@@ -178,6 +178,40 @@ static void test_loops__vcpus(void **state)
 	assert_int_equal(r->n_vcpus, 2);
 	assert_int_equal(r->vcpu[0].mmio_writes, 0);
 	assert_int_equal(r->vcpu[1].mmio_writes, 9);
+	report_free(r);
+}
+
+static void add_exit(struct tracer *t, uint32_t tid, uint32_t isa, uint64_t reason, uint64_t count)
+{
+	t->view.exit[t->view.n_exits++] =
+		(struct kernel_exit){ .key = { .tid = tid, .isa = isa, .reason = reason },
+				      .count = count };
+}
+
+/* Exit reasons: of this vCPU, by name where there is one, the most frequent first. */
+static void test_loops__exit_reasons(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+	uint32_t i;
+
+	t->view.exit = calloc(100, sizeof(*t->view.exit));
+	t->now->vcpu_tid[0] = 21;
+	add_exit(t, 21, EXIT_ISA_SVM, 0x78, 5);
+	add_exit(t, 21, EXIT_ISA_SVM, 0x400, 900);
+	add_exit(t, 99, EXIT_ISA_SVM, 0x400, 7);
+	add_exit(t, 21, EXIT_ISA_VMX, 12, 4);
+	add_exit(t, 21, EXIT_ISA_OTHER, 0x2f, 3);
+	for (i = 0; i < 60; i++)
+		add_exit(t, 21, EXIT_ISA_SVM, 0x1000 + i, 1);
+	r = fake_join(t);
+	join_exit_reasons(t, r);
+	assert_int_equal(r->vcpu[0].n_reasons, REPORT_EXIT_REASONS);
+	assert_string_equal(r->vcpu[0].reason[0].name, "npf");
+	assert_int_equal(r->vcpu[0].reason[0].count, 900);
+	assert_string_equal(r->vcpu[0].reason[1].name, "hlt");
+	assert_string_equal(r->vcpu[0].reason[2].name, "HLT");
+	assert_string_equal(r->vcpu[0].reason[3].name, "0x2f");
 	report_free(r);
 }
 
@@ -193,6 +227,7 @@ int main(void)
 		TEST(latest_thread_of_a_number),
 		TEST(handovers),
 		TEST(vcpus),
+		TEST(exit_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
