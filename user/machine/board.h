@@ -32,6 +32,9 @@ struct pci_host;
 #define BOARD_SERIAL_PORT     0x3f8
 #define BOARD_SERIAL_GSI      4
 
+/* How soon a timer comes again that met another's wait. */
+#define BOARD_RETRY_NS 1000000
+
 struct board_iothread {
 	struct IOThread *iothread;
 	struct stats_loop *stats;
@@ -75,7 +78,7 @@ struct machine {
 	struct board_disk disk[MACHINE_MAX_DISKS];
 	struct kvm_vcpu *vcpu[STATS_MAX_VCPUS];
 	struct board_move move[MACHINE_MAX_MOVES];
-	bool moving; /* a move waits for a drain: another one must not begin inside of it */
+	bool waiting; /* a timer's callback waits for a loop: see board_inside_a_wait */
 	struct AioTimer duration_timer, hold_timer;
 	bool holding;
 };
@@ -106,7 +109,11 @@ int board_cpus_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_cpus_stop(struct machine *m);
 int board_boot_start(struct machine *m, struct error *err) MUST_CHECK;
 
-/* moves.c */
+/*
+ * moves.c: what waits by running the main context must not begin inside another such wait: neither
+ * that of another timer, nor that of a vCPU thread which starts or stops the very disk.
+ */
+bool board_inside_a_wait(const struct machine *m);
 int board_moves_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_moves_run(struct machine *m);
 void board_moves_stop(struct machine *m);

@@ -30,14 +30,26 @@ static void on_stop_fd(void *opaque)
 	main_loop_quit_any(MACHINE_EXIT_OK);
 }
 
+static void set_hold(struct machine *m, bool hold)
+{
+	unsigned int i;
+
+	m->holding = hold;
+	m->waiting = true;
+	for (i = 0; i < m->config->n_disks; i++)
+		virtio_blk_hold_handlers(m->disk[i].vblk, hold);
+	m->waiting = false;
+}
+
 static void on_hold(void *opaque)
 {
 	struct machine *m = opaque;
-	unsigned int i;
 
-	m->holding = !m->holding;
-	for (i = 0; i < m->config->n_disks; i++)
-		virtio_blk_hold_handlers(m->disk[i].vblk, m->holding);
+	if (board_inside_a_wait(m)) {
+		aio_timer_mod_any(&m->hold_timer, clock_ns() + BOARD_RETRY_NS);
+		return;
+	}
+	set_hold(m, !m->holding);
 	if (m->holding)
 		aio_timer_mod_any(&m->hold_timer, clock_ns() + m->config->hold_handlers_ns);
 }
@@ -69,5 +81,5 @@ void board_control_stop(struct machine *m)
 	aio_timer_del(&m->duration_timer);
 	aio_timer_del(&m->hold_timer);
 	if (m->holding)
-		on_hold(m);
+		set_hold(m, false);
 }

@@ -14,15 +14,9 @@
 #include <handoff/main_loop.h>
 #include <handoff/virtio.h>
 
-#define RETRY_NS NS_PER_MS
-
-/*
- * A move waits for a drain by running the main context. So it must not begin inside another wait:
- * neither another move's, nor that of a vCPU thread which starts or stops this very disk.
- */
-static bool inside_a_wait(const struct machine *m)
+bool board_inside_a_wait(const struct machine *m)
 {
-	return m->moving || gettid() != m->main_tid;
+	return m->waiting || gettid() != m->main_tid;
 }
 
 static void move_disk(struct board_move *move)
@@ -30,9 +24,9 @@ static void move_disk(struct board_move *move)
 	struct error err;
 	int ret;
 
-	move->m->moving = true;
+	move->m->waiting = true;
 	ret = virtio_blk_set_iothread(move->vblk, move->loop[move->next], &err);
-	move->m->moving = false;
+	move->m->waiting = false;
 	move->next = (move->next + 1) % move->n_loops;
 	if (move->left != UINT64_MAX)
 		move->left--;
@@ -47,8 +41,8 @@ static void on_move_timer(void *opaque)
 	struct board_move *move = opaque;
 	uint64_t again_ns = move->every_ns;
 
-	if (inside_a_wait(move->m))
-		again_ns = RETRY_NS;
+	if (board_inside_a_wait(move->m))
+		again_ns = BOARD_RETRY_NS;
 	else if (virtio_blk_started(move->vblk)) /* else nothing would be handed over */
 		move_disk(move);
 	if (move->left)
