@@ -90,20 +90,29 @@ static inline __attribute__((always_inline)) __u64 hist_upper(__u32 index)
 	return ((__u64)(HIST_SUB + sub + 1) << (log2 - HIST_SUB_BITS)) - 1;
 }
 
-/* One writer at a time. index is masked by comparison so that the BPF verifier sees the bound. */
-static inline __attribute__((always_inline)) void hist_add(struct hist *h, __u64 ns)
+/*
+ * `weight` samples of ns: one that stands for others that were not timed. One writer at a time.
+ * index is bounded by comparison so that the BPF verifier sees it.
+ */
+static inline __attribute__((always_inline)) void hist_add_weighted(struct hist *h, __u64 ns,
+								    __u64 weight)
 {
 	__u32 index = hist_index(ns);
 
 	if (index >= HIST_BUCKETS)
 		index = HIST_BUCKETS - 1;
-	h->bucket[index]++;
+	h->bucket[index] += weight;
 	if (!h->count || ns < h->min_ns)
 		h->min_ns = ns;
 	if (ns > h->max_ns)
 		h->max_ns = ns;
-	h->sum_ns += ns;
-	h->count++;
+	h->sum_ns += ns * weight;
+	h->count += weight;
+}
+
+static inline __attribute__((always_inline)) void hist_add(struct hist *h, __u64 ns)
+{
+	hist_add_weighted(h, ns, 1);
 }
 
 #endif

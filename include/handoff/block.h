@@ -42,8 +42,13 @@ struct BlkRequest {
 	void (*cb)(struct BlkRequest *req, int ret); /* 0 or -errno */
 
 	/*
+	 * How many requests this one stands for in histograms; 0 = it is not timed. Set by whoever
+	 * submits it.
+	 */
+	uint32_t weight;
+	/*
 	 * CLOCK_MONOTONIC when it was handed to the backend and when the completion was seen; both
-	 * 0 unless stats were armed at the former.
+	 * 0 unless it has a weight and stats were armed at the former.
 	 */
 	int64_t t_submit_ns, t_complete_ns;
 

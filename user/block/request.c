@@ -153,7 +153,7 @@ void blk_submit(struct BlockBackend *blk, struct BlkRequest *req)
 {
 	req->blk = blk;
 	req->depth = 0;
-	req->t_submit_ns = stats_armed() ? clock_ns() : 0;
+	req->t_submit_ns = req->weight && stats_armed() ? clock_ns() : 0;
 	req->t_complete_ns = 0;
 	blk_start(blk, req);
 }

@@ -99,7 +99,8 @@ static void virtio_blk_req_complete(struct VirtIOBlockReq *req, uint8_t status)
 	/* From before a reset: the memory is no longer ours. */
 	if (likely(req->epoch == vq->epoch)) {
 		*req->status = status;
-		virtio_queue_push(vq, req->head, written + 1, req->blk.t_complete_ns);
+		virtio_queue_push(vq, req->head, written + 1, req->blk.t_complete_ns,
+				  req->blk.weight);
 	}
 	pool_put(&req->s->pool[vq->index], req);
 }
@@ -125,7 +126,8 @@ static void virtio_blk_step_complete(struct BlkRequest *blk_req, int ret)
 
 	if (blk_req->t_submit_ns && blk_req->t_complete_ns)
 		virtio_queue_add_leg(req->vq, STATS_LEG_IO,
-				     blk_req->t_complete_ns - blk_req->t_submit_ns);
+				     blk_req->t_complete_ns - blk_req->t_submit_ns,
+				     blk_req->weight);
 	if (unlikely(ret))
 		virtio_blk_req_complete(req, VIRTIO_BLK_S_IOERR);
 	else if (unlikely(next_step(req)))
@@ -317,11 +319,12 @@ static bool handle_next(struct VirtIOBlock *s, struct VirtQueue *vq)
 	req->data_bytes = 0;
 	req->flush_after = false;
 	req->n_ranges = req->range = 0;
+	req->blk.weight = vq->weight;
 	/* Answered at once: seen complete when? Now, if anybody asks. */
 	req->blk.t_complete_ns = 0;
 	ret = handle_request(req, elem);
 	if (ret >= 0) {
-		req->blk.t_complete_ns = stats_armed() ? clock_ns() : 0;
+		req->blk.t_complete_ns = req->blk.weight ? clock_ns() : 0;
 		virtio_blk_req_complete(req, ret);
 	}
 	return true;

@@ -53,7 +53,10 @@ struct VirtQueue {
 	bool serve_again;    /* bh is to serve */
 	bool notify_pending; /* something was pushed that the guest was not told of */
 	bool bh_scheduled;
-	int64_t oldest_complete_ns; /* of what is pending; 0 = not armed */
+	int64_t oldest_complete_ns; /* of what is pending; 0 = not timed */
+	uint32_t oldest_weight;	    /* of the request it belongs to */
+	uint32_t weight;	    /* of what is served now: see virtio_queue_weight */
+	uint32_t polled_untimed;    /* since the last polled turn that was timed */
 	uint64_t own_kicks;	    /* of ours, possibly still in the eventfd's count */
 
 	/* any thread */
@@ -141,7 +144,7 @@ void virtio_queues_forget_context(struct VirtIODevice *vdev, struct QEMUBH *bh[V
  */
 bool virtio_queue_serve(struct VirtQueue *vq, enum virtio_arrival how);
 /* A leg of a request that took ns; while stats are armed. */
-void virtio_queue_add_leg(struct VirtQueue *vq, enum stats_leg leg, int64_t ns);
+void virtio_queue_add_leg(struct VirtQueue *vq, enum stats_leg leg, int64_t ns, uint32_t weight);
 void virtio_queue_count_arrival(struct VirtQueue *vq, enum virtio_arrival how);
 /* No eventfd listens: the guest's notify write is served now, or soon in the queue's home. BQL. */
 void virtio_queue_kick_from_userspace(struct VirtQueue *vq);
@@ -150,7 +153,8 @@ void virtio_queues_look(struct VirtIODevice *vdev);
 
 /* A chain is done: written_bytes into its writable buffers, completion seen at t_ns (0: unknown).
  */
-void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns);
+void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns,
+		       uint32_t weight);
 /* Tells the guest what it was not told, and cancels the bottom half: nothing of vq runs by itself.
  */
 void virtio_queue_settle(struct VirtQueue *vq);

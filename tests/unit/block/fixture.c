@@ -80,6 +80,7 @@ void request_init(struct test_request *t, enum blk_request_type type, int64_t of
 		t->req.iov = &t->iov;
 		t->req.niov = 1;
 	}
+	t->req.weight = 1;
 	t->req.cb = request_complete;
 	t->ret = -EINPROGRESS;
 }
