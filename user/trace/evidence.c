@@ -58,9 +58,8 @@ static bool silent(const struct judge *j, enum stage stage, const char *tracepoi
 	if (seen)
 		return false;
 	if (j->facts->mmio_writes)
-		rule(j, stage, EVIDENCE_ABSENT,
-		     "%s never fired in %llu guest writes: this KVM is %s", tracepoint,
-		     (unsigned long long)j->facts->mmio_writes, j->facts->kvm);
+		rule(j, stage, EVIDENCE_ABSENT, "%s never fired in %llu guest writes on %s",
+		     tracepoint, (unsigned long long)j->facts->mmio_writes, j->facts->kvm);
 	else
 		rule(j, stage, EVIDENCE_ABSENT, "%s has not fired yet: no guest has run",
 		     tracepoint);

@@ -52,8 +52,7 @@ static void host_kvm(struct host *host)
 		snprintf(host->kvm, sizeof(host->kvm), "AMD SVM");
 	else
 #if defined(__x86_64__)
-		snprintf(host->kvm, sizeof(host->kvm),
-			 "software (KVM-PVM: the CPU has neither vmx nor svm)");
+		snprintf(host->kvm, sizeof(host->kvm), "KVM-PVM (no vmx, no svm)");
 #else
 		snprintf(host->kvm, sizeof(host->kvm), "yes");
 #endif

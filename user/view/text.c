@@ -154,9 +154,12 @@ void view_summary(const struct report *r, unsigned int width, FILE *to)
 {
 	if (!width)
 		width = terminal_width(to);
-	fprintf(to, "\nhandoff: %.1f s on Linux %s, %s, %s%s\n\n", (double)r->duration_ns / 1e9,
-		r->kernel, r->kvm, r->cpu,
-		r->hypervisor ? " (itself a guest: wake-ups cost more than on bare metal)" : "");
+	fprintf(to, "\nhandoff: %.1f s on Linux %s, %s, %s\n", (double)r->duration_ns / 1e9,
+		r->kernel, r->kvm, r->cpu);
+	if (r->hypervisor)
+		fprintf(to, "The host is itself a guest: wake-ups and interrupts cost more than on "
+			    "bare metal.\n");
+	fputc('\n', to);
 	put_stages(r, width, to);
 	put_queues(r, width, to);
 	put_loops(r, width, to);
