@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# For benchmarks: the two sides of a comparison are run in turn, several times in one go, and only their ratio is
-# told, since a figure of this machine means nothing on another. Sourced by bench_*.sh.
+# For benchmarks: the two sides of a comparison are run in turn, several times in one go, and only
+# their ratio is told, since a figure of this machine means nothing on another. Sourced by
+# bench_*.sh.
 
 handoff=${HANDOFF:?is set by make}
 rounds=${ROUNDS:-7}
@@ -18,12 +19,14 @@ measure() {
 	}
 }
 
-median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+median() { sort -n | awk \
+	'{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
 # row "what" NUMERATOR-FILE DENOMINATOR-FILE: medians of the two, and their ratio.
 row() {
 	local a b
 	a=$(median <"$2")
 	b=$(median <"$3")
-	awk -v what="$1" -v a="$a" -v b="$b" 'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, a / b }'
+	awk -v what="$1" -v a="$a" -v b="$b" \
+		'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, a / b }'
 }

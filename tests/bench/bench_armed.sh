@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What watching costs: requests per second of a polled load at depth 1, traced and not traced in turn. Goal: a ratio of 0.95 or
-# more. The median request in TSC cycles says the same where other load disturbs the rate.
+# What watching costs: requests per second of a polled load at depth 1, traced and not traced in
+# turn. Goal: a ratio of 0.95 or more. The median request in TSC cycles says the same where other
+# load disturbs the rate.
 . "$(dirname "$0")/bench.sh"
 
 run() { measure "$@" --iothread io0,poll-max-ns=1000000 --blk null,size=64M,iothread=io0 \

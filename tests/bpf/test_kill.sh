@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of the tracer, of the VMM, of both: no BPF program, map or process stays behind, the image is intact.
+# kill -9 of the tracer, of the VMM, of both: no BPF program, map or process stays behind, the
+# image is intact.
 . "$(dirname "$0")/../lib/tap.sh"
 handoff=${HANDOFF:?is set by make}
 
@@ -27,8 +28,10 @@ settled() {
 
 # start DURATION: a traced run, ready when its first interval line is out. Sets $tracer and $vmm.
 start() {
-	"$handoff" run --trace --interval 0.1 --iothread io0 --blk "$tmp/disk.img,size=16M,iothread=io0" \
-		--load "rw=randrw verify=crc32c iodepth=8 runtime=$1" >"$tmp/run.out" 2>"$tmp/run.err" &
+	"$handoff" run --trace --interval 0.1 --iothread io0 \
+		--blk "$tmp/disk.img,size=16M,iothread=io0" \
+		--load "rw=randrw verify=crc32c iodepth=8 runtime=$1" \
+			>"$tmp/run.out" 2>"$tmp/run.err" &
 	tracer=$!
 	wait_for 20 grep -q 'req/s' "$tmp/run.out"
 	vmm=$(pgrep -P $tracer)
@@ -62,7 +65,8 @@ check "both killed: nothing stays in the kernel" settled
 
 # At any moment: also while it starts.
 for delay in 0.02 0.05 0.1 0.2 0.4; do
-	"$handoff" run --trace --iothread io0 --blk "$tmp/disk.img,iothread=io0" --load "rw=randread runtime=1" >/dev/null 2>&1 &
+	"$handoff" run --trace --iothread io0 --blk "$tmp/disk.img,iothread=io0" \
+		--load "rw=randread runtime=1" >/dev/null 2>&1 &
 	tracer=$!
 	read -rt "$delay" <> <(:)
 	vmm=$(pgrep -P $tracer)
@@ -72,7 +76,8 @@ for delay in 0.02 0.05 0.1 0.2 0.4; do
 	check "tracer killed after ${delay}s: nothing stays in the kernel" settled
 done
 
-"$handoff" run --iothread io0 --blk "$tmp/disk.img,iothread=io0" --load "rw=randrw verify=crc32c requests=2000" >"$tmp/after.out" 2>&1
+"$handoff" run --iothread io0 --blk "$tmp/disk.img,iothread=io0" \
+	--load "rw=randrw verify=crc32c requests=2000" >"$tmp/after.out" 2>&1
 check "the image can be used again" equal $? 0
 check "no file stays behind" equal "$(ls "$tmp" | grep -v -e disk.img -e '\.out$' -e '\.err$')" ""
 

@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The live screen in a real terminal (tmux): tables, keys, resize, quit with the summary, a terminal left as it was.
+# The live screen in a real terminal (tmux): tables, keys, resize, quit with the summary, a
+# terminal left as it was.
 . "$(dirname "$0")/../lib/tap.sh"
 handoff=${HANDOFF:?is set by make}
 
 [ -w /dev/kvm ] || skip_all "no access to /dev/kvm"
 command -v tmux >/dev/null || skip_all "tmux is not installed"
-"$handoff" doctor >/dev/null 2>&1 || skip_all "this host cannot trace: $("$handoff" doctor | grep ^BAD | head -n 1)"
+"$handoff" doctor >/dev/null 2>&1 ||
+	skip_all "this host cannot trace: $("$handoff" doctor | grep ^BAD | head -n 1)"
 
 export LC_ALL=C.UTF-8
 socket=$tmp/tmux
@@ -14,8 +16,9 @@ tm() { tmux -S "$socket" "$@"; }
 screen() { tm capture-pane -p -t live; }
 shows() { screen | grep -qF -- "$1"; }
 
+command="$handoff run --trace --duration 60 --interval 0.2 --blk null,size=64M"
 tm -u -f /dev/null new-session -d -s live -x 110 -y 45 \
-	"$handoff run --trace --duration 60 --interval 0.2 --blk null,size=64M; echo exit status \$?; cat" ||
+	"$command; echo exit status \$?; cat" ||
 	skip_all "tmux cannot start a session"
 trap 'tm kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
 
@@ -33,12 +36,13 @@ tm send-keys -t live p
 check "p pauses" wait_for 5 shows "PAUSED"
 tm send-keys -t live p
 tm resize-window -t live -x 70 -y 20
-check "a small window is drawn, not overrun" wait_for 5 eval '! shows PAUSED && shows STAGE && [ "$(screen | wc -L)" -le 70 ]'
+check "a small window is drawn, not overrun" wait_for 5 eval \
+	'! shows PAUSED && shows STAGE && [ "$(screen | wc -L)" -le 70 ]'
 tm resize-window -t live -x 110 -y 60
 check "a larger one again" wait_for 5 shows "KICKS"
 tm send-keys -t live q
 check "q ends with exit 0" wait_for 20 shows "exit status 0"
 check "and the summary stands in the terminal" shows "losses: none"
-check "no VM is left" not pgrep -f "^$handoff run --trace --duration 60 --interval 0.2"
+check "no VM is left" not pgrep -f "^$command"
 
 done_testing

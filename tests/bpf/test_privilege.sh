@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Without privilege: `handoff run` works, --trace says which capability is missing and leaves no VM; without /dev/kvm one line says so.
+# Without privilege: `handoff run` works, --trace says which capability is missing and leaves no
+# VM; without /dev/kvm one line says so.
 . "$(dirname "$0")/../lib/tap.sh"
 handoff=${HANDOFF:?is set by make}
 
@@ -13,7 +14,8 @@ powerless() {
 	setpriv --bounding-set=-all --inh-caps=-all "$@"
 }
 
-powerless "$handoff" run --blk null,size=64M --load "rw=randread requests=100" >"$tmp/out" 2>"$tmp/err"
+powerless "$handoff" run --blk null,size=64M \
+	--load "rw=randread requests=100" >"$tmp/out" 2>"$tmp/err"
 check "run works without capabilities" equal $? 0
 
 powerless "$handoff" run --trace --duration 30 >"$tmp/out" 2>"$tmp/err"
@@ -32,7 +34,8 @@ check "doctor --json is JSON" sh -c "'$handoff' doctor --json | jq -e '.stages |
 
 # A mount namespace of its own, in which /dev/kvm is an ordinary file without rights.
 if unshare -m true 2>/dev/null; then
-	unshare -m sh -c "mount -t tmpfs none /dev && '$handoff' run --blk null,size=64M" >"$tmp/out" 2>"$tmp/err"
+	unshare -m sh -c "mount -t tmpfs none /dev && '$handoff' run --blk null,size=64M" \
+		>"$tmp/out" 2>"$tmp/err"
 	check "no /dev/kvm: exit 1" equal $? 1
 	check "no /dev/kvm: says so" contains "$(cat "$tmp/err")" "/dev/kvm"
 else

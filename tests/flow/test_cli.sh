@@ -23,7 +23,8 @@ for command in run doctor help; do
 	check "$command --help succeeds" "$handoff" "$command" --help
 done
 check "--version names the program" contains "$("$handoff" --version)" "handoff "
-check "the manual page is made of the option tables" contains "$("$handoff" help --man)" "poll\\-max\\-ns"
+check "the manual page is made of the option tables" contains "$("$handoff" help --man)" \
+	"poll\\-max\\-ns"
 check "the completion knows the options" contains "$("$handoff" help --completion)" "--lost-after"
 check "the completion is valid bash" bash -n <("$handoff" help --completion)
 
@@ -36,7 +37,8 @@ usage_error "doubled key" "size" run --blk null,size=64M,size=64M
 usage_error "null without size" "size=64M" run --blk null
 usage_error "disk without file" "file" run --blk size=64M
 usage_error "unknown iothread" "add --iothread io7" run --blk null,size=64M,iothread=io7
-usage_error "iothread without ioeventfd" "contradict" run --iothread io0 --blk null,size=64M,iothread=io0,ioeventfd=off
+usage_error "iothread without ioeventfd" "contradict" run --iothread io0 \
+	--blk null,size=64M,iothread=io0,ioeventfd=off
 usage_error "doubled iothread" "twice" run --iothread io0 --iothread io0
 usage_error "iothread called main" "main loop" run --iothread main
 usage_error "load and kernel" "give one of them" run --kernel x --load rw=read
