@@ -5,11 +5,12 @@
 . "$(dirname "$0")/bench.sh"
 
 for depth in 1 32; do
+	load="rw=randread iodepth=$depth completion=poll"
 	requests=$((30000 * depth / (depth > 1 ? 4 : 1)))
 	for _ in $(seq "$rounds"); do
 		for poll in 32768 0; do
 			measure --iothread io0,poll-max-ns=$poll --blk null,size=64M,iothread=io0 \
-				--load "rw=randread iodepth=$depth completion=poll requests=$requests"
+				--load "$load requests=$requests"
 			guest_value iops >>"$tmp/poll$poll.$depth"
 		done
 	done
