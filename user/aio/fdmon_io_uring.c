@@ -2,7 +2,7 @@
 /*
  * fd monitor "io_uring": a one-shot POLL_ADD per handler, armed anew after each event, so events
  * are level-triggered. Arming is put off to the next enter; a handler that is being polled is not
- * armed before the loop really sleeps. Spinning and watching fds mix: fd events appear in the CQ,
+ * armed for a spin. Spinning and watching fds mix: fd events appear in the CQ,
  * which need_wait() looks at. Home, but update.
  */
 #include "uring.h"
@@ -205,7 +205,7 @@ static void uring_gsource_dispatch(struct AioContext *ctx)
 
 int fdmon_io_uring_setup(struct AioContext *ctx, struct error *err)
 {
-	int ret = aio_uring_create(ctx, err);
+	int ret = aio_uring_create(ctx, true, err);
 
 	if (ret)
 		return ret;

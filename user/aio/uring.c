@@ -22,7 +22,9 @@
  * Best first. The first two leave completions as task work until the thread enters the kernel,
  * without an interrupt for it; the TASKRUN flag in the ring tells a spinning thread. They are for a
  * ring that one thread uses: in the main context a request may be submitted by a vCPU thread, which
- * stays in KVM_RUN until it is interrupted, and SINGLE_ISSUER would refuse the others.
+ * stays in KVM_RUN until it is interrupted, and SINGLE_ISSUER would refuse the others. The first is
+ * for a thread that sleeps in the ring: one that sleeps in ppoll or epoll on the ring's fd may not
+ * be woken by work left for its next enter.
  */
 static const unsigned int setup_flags[] = {
 	IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
@@ -31,8 +33,11 @@ static const unsigned int setup_flags[] = {
 	IORING_SETUP_SUBMIT_ALL,							 /* 5.18 */
 	0,
 };
-#define URING_SETUP_SHARED                                                                         \
-	2 /* from here on the ring may be used by several threads, one at a time */
+enum {
+	URING_SETUP_FDMON = 0,	/* one thread, which sleeps in the ring */
+	URING_SETUP_BESIDE = 1, /* one thread, which sleeps elsewhere */
+	URING_SETUP_SHARED = 2, /* several threads, one at a time */
+};
 
 static int uring_init(struct AioUring *uring, unsigned int flags)
 {
@@ -61,10 +66,17 @@ static int uring_init(struct AioUring *uring, unsigned int flags)
 	return 0;
 }
 
-int aio_uring_create(struct AioContext *ctx, struct error *err)
+static size_t uring_first_setup(const struct AioContext *ctx, bool as_fdmon)
+{
+	if (!ctx->threaded)
+		return URING_SETUP_SHARED;
+	return as_fdmon ? URING_SETUP_FDMON : URING_SETUP_BESIDE;
+}
+
+int aio_uring_create(struct AioContext *ctx, bool as_fdmon, struct error *err)
 {
 	struct AioUring *uring;
-	size_t i = ctx->threaded ? 0 : URING_SETUP_SHARED;
+	size_t i = uring_first_setup(ctx, as_fdmon);
 	int ret = -ENOSYS;
 
 	uring = calloc(1, sizeof(*uring));

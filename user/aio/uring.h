@@ -31,8 +31,8 @@ struct AioUring {
 	int error;		  /* -errno of the failure that ended the ring's use; 0 = works */
 };
 
-/* Makes the ring exist. -errno, with err. */
-int aio_uring_create(struct AioContext *ctx, struct error *err);
+/* Makes the ring exist. -errno, with err. as_fdmon: the context will sleep in it. */
+int aio_uring_create(struct AioContext *ctx, bool as_fdmon, struct error *err);
 
 /* Zeroed. Submits when the queue is full. NULL only if the ring has failed for good. */
 struct io_uring_sqe *aio_uring_get_sqe(struct AioContext *ctx);

@@ -46,7 +46,7 @@ int aio_uring_setup(struct AioContext *ctx)
 
 	if (ctx->uring)
 		return ctx->uring->error;
-	ret = aio_uring_create(ctx, NULL);
+	ret = aio_uring_create(ctx, false, NULL);
 	if (ret)
 		return ret;
 	aio_uring_watch(ctx);

@@ -196,6 +196,34 @@ static void test_handler__nested_turn_takes_over_ready_ones(void **state)
 	counted_release(&b.n);
 }
 
+static void reschedule(void *opaque)
+{
+	aio_bh_schedule(*(struct QEMUBH **)opaque);
+}
+
+/* An fd that fires time and again is heard although a bottom half never lets the loop sleep. */
+static void test_handler__not_starved_by_bottom_half(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct counted_notifier n;
+	struct QEMUBH *bh;
+	int turns = 0;
+
+	counted_init(&n, ctx);
+	counted_attach(&n);
+	bh = aio_bh_new(ctx, reschedule, &bh, "busy");
+	aio_bh_schedule(bh);
+	n.again = 9;
+	event_notifier_set(&n.e);
+	while (n.reads < 10) {
+		assert_true(aio_poll(ctx, true));
+		assert_true(++turns <= 10 * 2 * AIO_BLIND_TURNS_MAX);
+	}
+	assert_int_equal(loop_row(state)->blocks, 0);
+	aio_bh_delete(bh);
+	counted_release(&n);
+}
+
 /* A thousand rounds of coming and going leave nothing behind, not even in the kernel. */
 static void test_handler__churn_leaves_nothing(void **state)
 {
@@ -352,6 +380,7 @@ int main(void)
 		LOOP_TEST(test_handler__removed_by_neighbour),
 		LOOP_TEST(test_handler__removed_by_neighbour_nested),
 		LOOP_TEST(test_handler__nested_turn_takes_over_ready_ones),
+		LOOP_TEST(test_handler__not_starved_by_bottom_half),
 		LOOP_TEST(test_handler__churn_leaves_nothing),
 		LOOP_TEST(test_handler__many_fds),
 		LOOP_TEST_ON(test_fdmon__ppoll_becomes_epoll, AIO_FDMON_POLL),

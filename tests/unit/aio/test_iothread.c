@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <liburing.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -174,6 +176,82 @@ static void test_iothread__runs_what_was_scheduled(void **state)
 	assert_int_equal(s.ran, 1000);
 }
 
+struct late_read {
+	struct CqeHandler cqe; /* first */
+	struct IOThread *iothread;
+	int fd[2], setup;
+	char byte;
+	_Atomic int state; /* 1 = with the kernel, 2 = done */
+};
+
+static void late_read_prep(struct io_uring_sqe *sqe, void *opaque)
+{
+	struct late_read *r = opaque;
+
+	io_uring_prep_read(sqe, r->fd[0], &r->byte, 1, 0);
+}
+
+static void late_read_done(struct CqeHandler *cqe)
+{
+	atomic_store(&((struct late_read *)cqe)->state, 2);
+}
+
+static void late_read_started(void *opaque)
+{
+	atomic_store(&((struct late_read *)opaque)->state, 1);
+}
+
+static void late_read_start(void *opaque)
+{
+	struct late_read *r = opaque;
+	struct AioContext *ctx = iothread_get_aio_context(r->iothread);
+
+	r->setup = aio_uring_setup(ctx);
+	if (!r->setup)
+		aio_add_sqe(ctx, late_read_prep, r, &r->cqe);
+	aio_bh_schedule_oneshot(ctx, late_read_started, r, "started");
+}
+
+/*
+ * An iothread's ring completes by task work, which runs only when the thread enters the ring. Under
+ * ppoll and epoll it sleeps elsewhere: a completion has to end that sleep.
+ */
+static void test_iothread__ring_beside_other_monitors(void **state)
+{
+	static const enum aio_fdmon monitors[] = { AIO_FDMON_POLL, AIO_FDMON_EPOLL };
+	int i, j;
+
+	for (i = 0; i < 2; i++) {
+		struct iothread_config config = { .id = "io0",
+						  .aio.fdmon = monitors[i],
+						  .cpu = -1 };
+		struct late_read r = { .cqe.cb = late_read_done };
+
+		r.iothread = iothread_new(&config, NULL);
+		assert_int_equal(pipe(r.fd), 0);
+		for (j = 0; j < 100; j++) {
+			atomic_store(&r.state, 0);
+			aio_bh_schedule_oneshot(iothread_get_aio_context(r.iothread),
+						late_read_start, &r, "start");
+			while (atomic_load(&r.state) != 1)
+				sched_yield();
+			if (r.setup)
+				break;
+			assert_int_equal(write(r.fd[1], "x", 1), 1);
+			while (atomic_load(&r.state) != 2)
+				sched_yield();
+			assert_int_equal(r.cqe.res, 1);
+		}
+		iothread_free(r.iothread);
+		close(r.fd[0]);
+		close(r.fd[1]);
+		if (r.setup) {
+			print_message("# no io_uring: %s\n", strerror(-r.setup));
+			skip();
+		}
+	}
+}
+
 static void poll_from_outside(struct AioContext *ctx, struct QEMUBH *leak)
 {
 	aio_poll(ctx, false);
@@ -224,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_iothread__lifecycle),
 		cmocka_unit_test(test_iothread__stops_under_storm),
 		cmocka_unit_test(test_iothread__runs_what_was_scheduled),
+		cmocka_unit_test(test_iothread__ring_beside_other_monitors),
 		cmocka_unit_test(test_iothread__misuse_aborts),
 	};
 

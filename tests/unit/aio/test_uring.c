@@ -96,6 +96,39 @@ static void test_uring__request_completes(void **state)
 	assert_int_equal(ctx->uring->in_flight, 0);
 }
 
+static void nest_done(struct CqeHandler *cqe)
+{
+	struct request *r = (struct request *)cqe;
+
+	r->done++;
+	/* Both were found by one turn, so only a nested one can run the other now. */
+	while (!r[r->again].done)
+		assert_true(aio_poll(r->ctx, true));
+}
+
+/* A completion that waits for its neighbour, reaped with it, does not wait in vain; none comes
+ * twice. */
+static void test_uring__nested_turn_takes_over_completions(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct request r[2];
+
+	need_uring(ctx);
+	request_init(&r[0], ctx);
+	request_init(&r[1], ctx);
+	r[0].cqe.cb = r[1].cqe.cb = nest_done;
+	r[0].again = 1;
+	r[1].again = -1;
+	submit(&r[0], prep_nop);
+	submit(&r[1], prep_nop);
+	while (!r[0].done)
+		aio_poll(ctx, true);
+	assert_false(aio_poll(ctx, false));
+	assert_int_equal(r[0].done, 1);
+	assert_int_equal(r[1].done, 1);
+	assert_int_equal(ctx->uring->in_flight, 0);
+}
+
 /* Data and errors of a real file. */
 static void test_uring__reads_a_file(void **state)
 {
@@ -413,6 +446,7 @@ int main(void)
 {
 	static const struct loop_test tests[] = {
 		LOOP_TEST(test_uring__request_completes),
+		LOOP_TEST(test_uring__nested_turn_takes_over_completions),
 		LOOP_TEST(test_uring__reads_a_file),
 		LOOP_TEST(test_uring__queue_full),
 		LOOP_TEST(test_uring__slow_request_beside_events),
