@@ -32,6 +32,20 @@ check "doctor: says so" contains "$(cat "$tmp/out")" "cannot work here"
 check "doctor: exit 0 with privilege" "$handoff" doctor
 check "doctor --json is JSON" sh -c "'$handoff' doctor --json | jq -e '.stages | length == 10'"
 
+# An option that doctor misses is really off.
+missed_are_off() {
+	"$handoff" doctor | awk '$2 ~ /^CONFIG_/ {print $2}' | tr / '\n' | while read -r option; do
+		zgrep -q "^$option=[ym]" /proc/config.gz && echo "$option is set" && return 1
+	done
+	return 0
+}
+if [ -r /proc/config.gz ]; then
+	check "doctor: options it misses are off" missed_are_off
+	check "doctor: options are compared" contains "$("$handoff" doctor)" "kernel options"
+else
+	skip "doctor: options it misses are off" "this kernel has no /proc/config.gz"
+fi
+
 # A mount namespace of its own, in which /dev/kvm is an ordinary file without rights.
 if unshare -m true 2>/dev/null; then
 	unshare -m sh -c "mount -t tmpfs none /dev && '$handoff' run --blk null,size=64M" \

@@ -70,6 +70,7 @@ static bool parse_note_line(const char *text, struct note_line *line)
 
 	if (strncmp(text, "CONFIG_", 7) || !bar || sscanf(text, "%127s%n", line->names, &n) != 1)
 		return false;
+	n += (int)strspn(text + n, " ");
 	snprintf(line->values, sizeof(line->values), "%.*s", (int)(bar - text - n), text + n);
 	snprintf(line->lost, sizeof(line->lost), "%s", bar + 1 + strspn(bar + 1, " "));
 	line->lost[strcspn(line->lost, "\n")] = '\0';
@@ -110,7 +111,7 @@ static void compare(struct doctor *d, const char *config, FILE *note)
 			missing++;
 			/* What a missing option really costs is judged by the probes; the note only
 			 * explains. */
-			doctor_add(d, FINDING_NOTE, line.names, "%s: without it: %s",
+			doctor_add(d, FINDING_NOTE, line.names, "%s; lost: %s",
 				   must ? "must be set" : "off", line.lost);
 		}
 	}
