@@ -163,9 +163,9 @@ struct CqeHandler {
 int aio_uring_setup(struct AioContext *ctx) MUST_CHECK;
 
 /*
- * prep fills a zeroed SQE (not user_data). Submitted at the latest before the loop next waits or
- * ends its turn; when the queue is full it is submitted now. Home thread. cb runs in the home
- * thread from a later aio_poll, never inline.
+ * prep fills a zeroed SQE (not user_data). Submitted in the loop's next turn, before it spins or
+ * waits; when the queue is full it is submitted now. Home thread. cb runs in the home thread from a
+ * later turn, never inline.
  */
 void aio_add_sqe(struct AioContext *ctx, void (*prep)(struct io_uring_sqe *sqe, void *opaque),
 		 void *opaque, struct CqeHandler *handler);
