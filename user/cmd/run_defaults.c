@@ -56,6 +56,8 @@ static int add_default_disk(struct run_options *o)
 	if (!m->n_iothreads) {
 		m->iothread[m->n_iothreads++] = (struct machine_iothread){
 			.id = strdup("io0"),
+			.poll_max_ns = RUN_DEFAULT_POLL_MAX_NS,
+			.poll_max_ns_seen = true,
 			.cpu = -1,
 		};
 		if (!m->iothread[0].id)

@@ -9,7 +9,7 @@ const char run_help_text[] =
 	"each loop what its CPU time went into.\n"
 	"\n"
 	"Without options: the built-in load guest, a 64 MiB image beside the program, one "
-	"iothread, 20 seconds.\n"
+	"iothread that spins for 100 us at most, 20 seconds.\n"
 	"\n"
 	"LOAD: words separated by spaces, as in fio:\n"
 	"  rw=randread         read, write, randread, randwrite, readwrite or randrw\n"
