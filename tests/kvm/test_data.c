@@ -44,6 +44,7 @@ static void test_data__verifies_through_the_page_cache(void **state)
 /* Past the page cache. */
 static void test_data__verifies_with_direct_io(void **state)
 {
+	vm_run_need_direct_io();
 	every_mode(MACHINE_CACHE_DIRECT);
 }
 
@@ -62,6 +63,7 @@ static void test_data__verifies_every_shape(void **state)
 	};
 	unsigned int i;
 
+	vm_run_need_direct_io();
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct vm_run r;
 

@@ -61,6 +61,7 @@ static void test_handover__loses_nothing(void **state)
 /* The same with interrupts, so that a lost one shows as a stall, and O_DIRECT. */
 static void test_handover__loses_no_interrupt(void **state)
 {
+	vm_run_need_direct_io();
 	move_under_load("rw=randwrite bs=4k iodepth=32 runtime=6 verify=crc32c completion=irq",
 			MACHINE_CACHE_DIRECT, 0);
 }

@@ -105,6 +105,18 @@ void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes)
 	r->config.disk[disk].size_bytes = bytes;
 }
 
+void vm_run_need_direct_io(void)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/direct", folder);
+	fd = open(path, O_CREAT | O_RDWR | O_DIRECT, 0600);
+	if (fd < 0)
+		skip_because("O_DIRECT in %s: %s", folder, strerror(errno));
+	close(fd);
+}
+
 #define CODE_GPA (1 * MIB)
 
 void vm_run_use_code(struct vm_run *r, const char *start, const char *end)

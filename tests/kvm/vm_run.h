@@ -38,6 +38,8 @@ void vm_run_init(struct vm_run *r, const char *load, ...) __attribute__((format(
 void vm_run_add_iothread(struct vm_run *r, const char *id);
 /* The disk becomes a file: a new one of `bytes` in a folder of the test's own. */
 void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes);
+/* Skips the test if the test's folder takes no O_DIRECT, as tmpfs before Linux 6.6. */
+void vm_run_need_direct_io(void);
 /* Boots these instructions (code.S) instead of the load guest. */
 void vm_run_use_code(struct vm_run *r, const char *start, const char *end);
 void vm_run(struct vm_run *r);
