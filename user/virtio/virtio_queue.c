@@ -60,6 +60,11 @@ void virtio_queue_count_arrival(struct VirtQueue *vq, enum virtio_arrival how)
 	stats_write_end(&row->seq);
 }
 
+static void name_loop(struct VirtQueue *vq)
+{
+	vq->stats->loop = stats_loop_index(vq->vdev->stats_page, aio_context_stats(vq->ctx));
+}
+
 static void schedule(struct VirtQueue *vq)
 {
 	if (vq->bh_scheduled)
@@ -110,6 +115,9 @@ bool virtio_queue_serve(struct VirtQueue *vq, enum virtio_arrival how)
 	}
 	if (vq->left_empty)
 		virtio_queue_count_arrival(vq, how);
+	/* No handler was attached that would have said so. */
+	if (how == ARRIVAL_USERSPACE)
+		name_loop(vq);
 	vq->weight = virtio_queue_weight(vq, how);
 	start_ns = vq->weight ? clock_ns() : 0;
 	vq->serving = true;
@@ -228,7 +236,9 @@ void virtio_queues_enter_context(struct VirtIODevice *vdev, struct AioContext *c
 		vq->bh = bh[i];
 		vq->bh_scheduled = vq->serve_again = false;
 		vq->ctx = ctx;
-		vq->stats->loop = stats_loop_index(vdev->stats_page, aio_context_stats(ctx));
+		/* After a stop the row goes on naming the loop that served: nobody does now. */
+		if (!vq->stats->arrivals)
+			name_loop(vq);
 	}
 }
 
