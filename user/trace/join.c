@@ -68,7 +68,7 @@ static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
 }
 
 struct seen {
-	uint64_t kicks, notified, busy, lost, pending_lost;
+	uint64_t kicks, user_exits, notified, busy, lost, pending_lost;
 	uint64_t served_ns;
 	uint32_t served_tid;
 };
@@ -89,6 +89,7 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 		if (!state)
 			continue;
 		seen.kicks += state->kicks;
+		seen.user_exits += state->user_exits;
 		seen.notified += state->notified;
 		seen.busy += state->busy;
 		seen.lost += state->lost;
@@ -210,6 +211,9 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	seen = join_kicks(t, q, i, now_ns);
 	/* A row of the page; join_loops makes it a row of the report. */
 	q->loop_index = serving_loop(t, now, &seen);
+	/* A VMM that ends takes its ioeventfds away first; what counts is what the kicks met. */
+	if (t->died_ns && seen.kicks)
+		q->ioeventfd = seen.kicks > seen.user_exits;
 	join_outcomes(q, now, before, seen);
 	join_counters(q, now, before);
 	q->kicks = q->kicks_evidence == EVIDENCE_EXACT ? seen.kicks : q->kicks_vmm;

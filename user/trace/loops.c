@@ -16,18 +16,36 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-static void read_comm(pid_t pid, uint32_t tid, char comm[STATS_NAME_LEN])
+/* Leaves comm as it is when there is nothing to read any more. */
+static void read_comm(const char *path, char comm[STATS_NAME_LEN])
 {
-	char path[64];
-	FILE *f;
+	char text[STATS_NAME_LEN];
+	FILE *f = fopen(path, "re");
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)pid, tid);
-	f = fopen(path, "re");
 	if (!f)
 		return;
-	if (fgets(comm, STATS_NAME_LEN, f))
-		comm[strcspn(comm, "\n")] = '\0';
+	if (fgets(text, sizeof(text), f)) {
+		text[strcspn(text, "\n")] = '\0';
+		memcpy(comm, text, sizeof(text));
+	}
 	fclose(f);
+}
+
+void remember_names(struct tracer *t, const struct stats_page *page)
+{
+	char path[64];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)t->config.pid);
+	read_comm(path, t->comm);
+	for (i = 0; i < STATS_MAX_LOOPS; i++) {
+		if (!page->loop[i].kind)
+			continue;
+		t->loops[i].kind = page->loop[i].kind;
+		snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)t->config.pid,
+			 page->loop[i].tid);
+		read_comm(path, t->loops[i].comm);
+	}
 }
 
 /* The account up to a moment: the running phase counts until then. A spin that has not ended yet
@@ -92,7 +110,6 @@ static void join_settings(struct report_loop *l, const struct stats_loop *now)
 {
 	memcpy(l->id, now->id, sizeof(l->id));
 	l->tid = now->tid;
-	l->kind = now->kind;
 	l->cpu = -1;
 	l->poll_max_ns = now->poll_max_ns;
 	l->poll_ns = now->poll_ns;
@@ -109,7 +126,8 @@ static void join_loop(struct tracer *t, struct report_loop *l, unsigned int i, i
 	if (strcmp(now->id, before->id))
 		before = &none;
 	join_settings(l, now);
-	read_comm(t->config.pid, now->tid, l->comm);
+	l->kind = t->loops[i].kind;
+	memcpy(l->comm, t->loops[i].comm, sizeof(l->comm));
 	l->polls = less(now->polls, before->polls);
 	l->hits = less(now->poll_hits, before->poll_hits);
 	l->iterations = less(now->iterations, before->iterations);

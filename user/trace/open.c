@@ -69,6 +69,7 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 	t->start_ns = clock_ns();
 	t->start_realtime_ns = realtime_ns();
 	stats_map_copy(t->stats, t->before);
+	remember_names(t, t->before);
 	return t;
 }
 
@@ -157,19 +158,10 @@ static void put_host(const struct tracer *t, struct report *r)
 
 static void put_vmm(const struct tracer *t, struct report *r)
 {
-	char path[64];
-	FILE *f;
-
 	r->pid = t->config.pid;
 	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
 	r->vmm_alive = !t->died_ns;
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)t->config.pid);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	if (fgets(r->comm, sizeof(r->comm), f))
-		r->comm[strcspn(r->comm, "\n")] = '\0';
-	fclose(f);
+	memcpy(r->comm, t->comm, sizeof(r->comm));
 }
 
 int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
@@ -183,6 +175,7 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	look_if_alive(t);
 	now_ns = t->died_ns ? t->died_ns : clock_ns();
 	stats_map_copy(t->stats, t->now);
+	remember_names(t, t->now);
 	if (!t->died_ns)
 		now_ns = clock_ns();
 	ret = t->kernel ? kernel_read(t->kernel, &t->view) : 0;

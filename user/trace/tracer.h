@@ -24,6 +24,12 @@ struct tracer_places {
 	struct irq_key msi[TRACER_PLACES];
 };
 
+/* What is gone with a loop's thread, or with its row: as it was last. */
+struct tracer_loop {
+	uint32_t kind; /* enum stats_loop_kind */
+	char comm[STATS_NAME_LEN];
+};
+
 struct tracer {
 	struct tracer_config config;
 	char no_bpf_reason[REPORT_TEXT];
@@ -36,7 +42,13 @@ struct tracer {
 	struct stats_page *before, *now; /* private copies: at the start, at this snapshot */
 	struct kernel_view view;	 /* at this snapshot */
 	struct tracer_places places[STATS_MAX_QUEUES];
+	struct tracer_loop loops[STATS_MAX_LOOPS];
+	char comm[STATS_NAME_LEN];
 };
+
+/* Keeps t->comm and t->loops up to date while there is something to read; `page` is a fresh copy.
+ */
+void remember_names(struct tracer *t, const struct stats_page *page);
 
 /* The steps of a snapshot, in this order; `now_ns` is when t->now was copied. */
 void join_queues(struct tracer *t, struct report *r, int64_t now_ns);

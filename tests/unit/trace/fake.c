@@ -25,6 +25,7 @@ struct tracer *fake_new(void)
 		(struct stats_queue){ .used = 1, .loop = LOOP, .gpa = FAKE_GPA, .ioeventfd = 1 };
 	memcpy(t->now->queue[QUEUE].device, "disk0", 6);
 	memcpy(t->before, t->now, sizeof(*t->now));
+	remember_names(t, t->before);
 	return t;
 }
 

@@ -258,12 +258,16 @@ static void test_join__loop_of_a_vmm_that_ended(void **state)
 	fake_queue(t)->loop = other - t->now->loop;
 	fake_kick(t, FAKE_GPA)->served_tid = 11;
 	fake_kick(t, FAKE_GPA)->served_ns = FAKE_START_NS;
+	fake_kick(t, FAKE_GPA)->kicks = 1;
+	fake_queue(t)->ioeventfd = 0;
 	r = fake_join(t);
 	assert_string_equal(r->queue[0].loop, "main");
+	assert_false(r->queue[0].ioeventfd);
 	report_free(r);
 	t->died_ns = FAKE_NOW_NS;
 	r = fake_join(t);
 	assert_string_equal(r->queue[0].loop, "io0");
+	assert_true(r->queue[0].ioeventfd);
 	report_free(r);
 }
 

@@ -122,6 +122,18 @@ static void test_loops__account_ends_with_the_thread(void **state)
 	report_free(r);
 }
 
+/* A row that the VMM has given back is still the kind of loop it was. */
+static void test_loops__kind_of_a_loop_that_ended(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_loop(t)->kind = STATS_LOOP_UNUSED;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].kind, STATS_LOOP_IOTHREAD);
+	report_free(r);
+}
+
 /* A thread's number was used again: the latest is meant. */
 static void test_loops__latest_thread_of_a_number(void **state)
 {
@@ -224,6 +236,7 @@ int main(void)
 		TEST(armed_before_us),
 		TEST(runq_comes_out_of_blocked),
 		TEST(account_ends_with_the_thread),
+		TEST(kind_of_a_loop_that_ended),
 		TEST(latest_thread_of_a_number),
 		TEST(handovers),
 		TEST(vcpus),
