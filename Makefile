@@ -89,7 +89,7 @@ level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
-all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) ## build all but tests (default)
+all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) $(OUT)/Kbuild.note ## build all but tests (default)
 
 # --- stamps: a file that changes only when its text does -----------------------------------------
 # $(call stamp,file,text): everything that depends on the file is rebuilt when the text changes.
@@ -142,6 +142,11 @@ link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 $(OUT)/handoff: $(call archives,$(FOLDERS)) $(OUT)/.flags
 	$(call say,LINK,$@)
 	$(call link)
+
+# The program looks for it beside itself, wherever $(O) is.
+$(OUT)/Kbuild.note: Kbuild.note
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 # --- guest, ACPI, BPF ----------------------------------------------------------------------------
 guest_objects := $(patsubst user/%,$(OUT)/%.o,$(basename $(wildcard user/guest/*.c user/guest/*.S)))
