@@ -19,6 +19,7 @@ static void test_ways__endless_spin_is_polled(void **state)
 {
 	struct vm_run r;
 
+	vm_run_need_two_cpus();
 	vm_run_init(&r, "rw=randread iodepth=1 requests=20000");
 	set_poll_max(&r, NS_PER_S);
 	vm_run(&r);
@@ -71,7 +72,9 @@ static void test_ways__bursts_are_polled_and_notified(void **state)
 {
 	struct vm_run r;
 
-	vm_run_init(&r, "rw=randread iodepth=1 requests=20000 thinktime=burst:200@2ms");
+	vm_run_need_two_cpus();
+	vm_run_init(&r, "rw=randread iodepth=1 requests=20000 thinktime=burst:200@5ms");
+	set_poll_max(&r, NS_PER_MS);
 	vm_run(&r);
 	vm_run_assert_clean(&r);
 	vm_run_assert_exact(&r);
@@ -240,7 +243,7 @@ static void test_ways__resets_while_moving(void **state)
 	vm_run_assert_clean(&r);
 	/* As many as there was time for. */
 	assert_in_range(vm_run_word(&r, "resets"), 50, 100);
-	assert_in_range(r.stats->n_handovers, 200, UINT64_MAX);
+	assert_in_range(r.stats->n_handovers, 20, UINT64_MAX);
 	vm_run_assert_exact(&r);
 	vm_run_release(&r);
 }
