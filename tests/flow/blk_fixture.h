@@ -69,10 +69,10 @@ void flow_check_deadline(int64_t *deadline_ns, const char *what);
 /* Runs the main context until cond. */
 #define flow_run_until(cond)                                                                       \
 	do {                                                                                       \
-		int64_t deadline_ns = 0;                                                           \
+		int64_t run_until_ns_ = 0;                                                         \
 		while (!(cond)) {                                                                  \
 			aio_poll(main_loop_aio_context_any(), false);                              \
-			flow_check_deadline(&deadline_ns, #cond);                                  \
+			flow_check_deadline(&run_until_ns_, #cond);                                \
 		}                                                                                  \
 	} while (0)
 

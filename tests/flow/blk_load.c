@@ -108,3 +108,42 @@ void blk_load_stop(struct blk_load *load)
 	flow_run_until(atomic_load(&load->done));
 	pthread_join(load->thread, NULL);
 }
+
+/* --- flood
+ * ----------------------------------------------------------------------------------------- */
+
+static void *flood_thread(void *opaque)
+{
+	struct blk_flood *flood = opaque;
+	struct guest_ring *ring = &flood->f->guest.queue[0].ring;
+
+	while (!atomic_load(&flood->stop)) {
+		uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+
+		while ((uint16_t)(ring->avail_idx - used) < ring->layout.size)
+			guest_ring_offer(ring, 0);
+		guest_blk_publish(&flood->f->guest, 0);
+	}
+	return NULL;
+}
+
+void blk_flood_start(struct blk_flood *flood, struct blk_fixture *f)
+{
+	/* So long a chain that the guest is faster than the device. */
+	struct guest_buffer chain[60] = { { 0, 16, false } };
+	unsigned int i;
+
+	*flood = (struct blk_flood){ .f = f };
+	memset(guest_ram_hva(f->board.ram, 0, 4096), 0xff, 4096);
+	for (i = 1; i < ARRAY_SIZE(chain); i++)
+		chain[i] = (struct guest_buffer){ 16 * i, 16, true };
+	guest_blk_add_raw(&f->guest, 0, chain, ARRAY_SIZE(chain));
+	guest_blk_publish(&f->guest, 0);
+	assert_int_equal(pthread_create(&flood->thread, NULL, flood_thread, flood), 0);
+}
+
+void blk_flood_stop(struct blk_flood *flood)
+{
+	atomic_store(&flood->stop, true);
+	pthread_join(flood->thread, NULL);
+}

@@ -31,4 +31,18 @@ void blk_load_start(struct blk_load *load, struct blk_fixture *f, unsigned int q
 /* Returns when nothing is in flight; runs the main context meanwhile. */
 void blk_load_stop(struct blk_load *load);
 
+/*
+ * A vCPU thread that offers one request of no known type again as fast as it is answered, so that
+ * the first queue (of 64) is never empty for long. Answered in the handler: nothing is ever in
+ * flight.
+ */
+struct blk_flood {
+	struct blk_fixture *f;
+	pthread_t thread;
+	_Atomic bool stop;
+};
+
+void blk_flood_start(struct blk_flood *flood, struct blk_fixture *f);
+void blk_flood_stop(struct blk_flood *flood);
+
 #endif
