@@ -282,7 +282,7 @@ static void test_vm__routes_are_recycled(void **state)
 	unsigned int i;
 
 	assert_int_equal(event_notifier_init(&e, false), 0);
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < 4200; i++) {
 		struct irq_route *route = sink->ops->route_new(sink, &msi0, &e, &err);
 
 		if (!route)
