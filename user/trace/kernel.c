@@ -210,6 +210,9 @@ static void kernel_attach(struct kernel *k, enum program p)
 		snprintf(state->why, sizeof(state->why),
 			 "the program of process %d has no probe handoff:%s", (int)k->config.pid,
 			 programs[p].target);
+	else if (ret == -EACCES && programs[p].kind == PROGRAM_USDT)
+		snprintf(state->why, sizeof(state->why),
+			 "this kernel asks for CAP_SYS_ADMIN to attach it");
 	else
 		libbpf_log_why(ret, state->why, sizeof(state->why));
 }

@@ -17,7 +17,11 @@
 #define CAP_NUMBER_PERFMON 38
 #define CAP_NUMBER_BPF	   39
 
-#define NEEDED "cap_bpf,cap_perfmon,cap_sys_ptrace+ep"
+/*
+ * CAP_BPF and CAP_PERFMON load every program; newer kernels (seen on 6.18) ask for CAP_SYS_ADMIN to
+ * attach a USDT point, and CAP_SYS_PTRACE looks into a process that has capabilities itself.
+ */
+#define NEEDED "cap_bpf,cap_perfmon,cap_sys_admin,cap_sys_ptrace+ep"
 #define HOW_TO "run it as root, or: sudo setcap " NEEDED " $(command -v handoff)"
 
 static bool have_capability(unsigned int number)
