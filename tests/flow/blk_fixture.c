@@ -79,7 +79,7 @@ void flow_iothreads(struct blk_fixture *f, int64_t poll_max_ns)
 	}
 }
 
-static void plug(struct blk_fixture *f, struct BlockDriverState *bs)
+void flow_plug_node(struct blk_fixture *f, struct BlockDriverState *bs)
 {
 	const struct virtio_machine machine = {
 		.pci = f->board.pci,
@@ -91,7 +91,6 @@ static void plug(struct blk_fixture *f, struct BlockDriverState *bs)
 	f->blk = blk_new("disk0", bs, &err);
 	if (!f->blk)
 		fail_msg("%s", err.msg);
-	bdrv_unref(bs);
 	f->config.blk = f->blk;
 	f->vblk = virtio_blk_pci_new(&machine, &f->config, &err);
 	if (!f->vblk)
@@ -101,25 +100,7 @@ static void plug(struct blk_fixture *f, struct BlockDriverState *bs)
 	guest_blk_probe(&f->guest, &f->board, FLOW_SLOT);
 }
 
-void flow_plug_null(struct blk_fixture *f, int64_t mean_delay_ns)
-{
-	struct BlockDriverState *null, *top;
-	struct error err;
-
-	null = bdrv_null_new(FLOW_DISK_BYTES, true, &err);
-	if (!null)
-		fail_msg("%s", err.msg);
-	top = null;
-	if (mean_delay_ns) {
-		top = bdrv_delay_new(null, BDRV_DELAY_EXPONENTIAL, mean_delay_ns, 1, &err);
-		if (!top)
-			fail_msg("%s", err.msg);
-		bdrv_unref(null);
-	}
-	plug(f, top);
-}
-
-struct BlockDriverState *flow_plug_shared(struct blk_fixture *f)
+struct BlockDriverState *flow_null_node(void)
 {
 	struct BlockDriverState *null;
 	struct error err;
@@ -127,9 +108,22 @@ struct BlockDriverState *flow_plug_shared(struct blk_fixture *f)
 	null = bdrv_null_new(FLOW_DISK_BYTES, true, &err);
 	if (!null)
 		fail_msg("%s", err.msg);
-	bdrv_ref(null);
-	plug(f, null);
 	return null;
+}
+
+void flow_plug_null(struct blk_fixture *f, int64_t mean_delay_ns)
+{
+	struct BlockDriverState *null = flow_null_node(), *top = null;
+	struct error err;
+
+	if (mean_delay_ns) {
+		top = bdrv_delay_new(null, BDRV_DELAY_EXPONENTIAL, mean_delay_ns, 1, &err);
+		if (!top)
+			fail_msg("%s", err.msg);
+		bdrv_unref(null);
+	}
+	flow_plug_node(f, top);
+	bdrv_unref(top);
 }
 
 void flow_plug_file(struct blk_fixture *f, bool read_only)
@@ -147,7 +141,8 @@ void flow_plug_file(struct blk_fixture *f, bool read_only)
 			   &err);
 	if (!bs)
 		fail_msg("%s", err.msg);
-	plug(f, bs);
+	flow_plug_node(f, bs);
+	bdrv_unref(bs);
 }
 
 struct stats_queue *flow_row(struct blk_fixture *f, unsigned int queue)

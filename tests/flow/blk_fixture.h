@@ -44,8 +44,9 @@ int flow_teardown(void **state);
 void flow_iothreads(struct blk_fixture *f, int64_t poll_max_ns);
 /* A disk over a null node that reads zeroes, after mean_delay_ns if that is not 0. */
 void flow_plug_null(struct blk_fixture *f, int64_t mean_delay_ns);
-/* The same over a node of which the test gets a reference, to use it elsewhere too. */
-struct BlockDriverState *flow_plug_shared(struct blk_fixture *f) MUST_CHECK;
+/* The same over a node of the test's, which is where its context is now. */
+struct BlockDriverState *flow_null_node(void) MUST_CHECK;
+void flow_plug_node(struct blk_fixture *f, struct BlockDriverState *bs);
 /* A disk over a new image file. */
 void flow_plug_file(struct blk_fixture *f, bool read_only);
 

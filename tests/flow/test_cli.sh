@@ -52,6 +52,59 @@ usage_error "move to an unknown loop" "io9" run --blk null,size=64M --move disk0
 usage_error "stray argument" "disk.img" run disk.img
 usage_error "unknown fault" "refuse-ioeventfd" run --fault flood
 
+# once "sentence" "words": the words stand once in the line of the last usage_error.
+once() {
+	check "$1" equal "$(grep -o -- "$2" "$tmp/err" | wc -l)" 1
+}
+
+usage_error "unknown option, hint" "frob" run --frob
+once "the hint at --help is given once" "--help"
+usage_error "empty report name" "--json FILE" run --json ""
+usage_error "empty kernel name" "--kernel ELF" run --kernel ""
+usage_error "too short an interval" "at least 50" run --interval 0.01
+usage_error "too long a duration" "at most" run --duration 99999999999
+usage_error "bad iothread name" "letters" run --iothread "io 0"
+usage_error "long iothread name" "letters" run --iothread "$(printf '%032d' 0)"
+usage_error "bad disk name" "letters" run --blk "$(printf 'null,size=64M,id=\033[31m')"
+usage_error "bad policy" "qemu-weighted" run --iothread io0,policy=frob
+usage_error "long serial" "20" run --blk null,size=64M,serial=123456789012345678901
+usage_error "size of half a sector" "512" run --blk null,size=1000
+usage_error "main as an iothread" "leave it away" run --blk null,size=64M,iothread=main
+usage_error "move without a disk" "no disk" run --blk null,size=64M --move ""
+usage_error "move with an empty loop" "empty name" run --blk null,size=64M --move disk0,loops=main::main
+usage_error "move without an ioeventfd" "contradicts" run --iothread io0 \
+	--blk null,size=64M,ioeventfd=off --move disk0,loops=io0
+truncate -s 1M "$tmp/disk.img"
+usage_error "size of an image that has another" "1048576" run --blk "$tmp/disk.img,size=2M"
+usage_error "one image twice" "disk0 already" run --blk "$tmp/disk.img" --blk "$tmp/./disk.img"
+five=()
+for _ in 1 2 3 4 5; do five+=(--blk null,size=64M,queues=16); done
+usage_error "more queues than a report holds" "80 queues" run "${five[@]}"
+
+# failure "sentence" "words" arguments...: one line, exit 1, before a guest runs.
+failure() {
+	local name=$1 words=$2 status
+	shift 2
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	check "$name: exit 1" equal "$status" 1
+	check "$name: one line" equal "$(wc -l <"$tmp/err")" 1
+	check "$name: says why" contains "$(cat "$tmp/err")" "$words"
+	check "$name: no guest ran" equal "$(cat "$tmp/out")" ""
+}
+failure "report into a folder" "Is a directory" "$handoff" run --json "$tmp" --blk null,size=64M
+failure "report into no folder" "No such file" "$handoff" run --json "$tmp/no/x" --blk null,size=64M
+# Installed, that is without a build folder around it: the default disk needs a place.
+cp "$handoff" "$tmp/handoff"
+failure "no place for the default disk" "TMPDIR" env TMPDIR="$tmp/no" "$tmp/handoff" run
+
 check "output into a full device fails" not sh -c "exec \"$handoff\" help --man >/dev/full"
+"$handoff" doctor --json 2>"$tmp/err" >/dev/full
+check "output into a full device: one line" equal "$(wc -l <"$tmp/err")" 1
+# A closed descriptor must not be taken by a file: what is said would be written into it.
+"$handoff" run --json "$tmp" --blk null,size=64M <&- >&- 2>&-
+check "closed descriptors: exit 1" equal $? 1
+"$handoff" help <&- >&- 2>"$tmp/err"
+check "closed descriptors: says so" contains "$(cat "$tmp/err")" "Bad file descriptor"
 
 done_testing

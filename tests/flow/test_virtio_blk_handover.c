@@ -143,12 +143,12 @@ static void test_virtio_blk__refused_move_changes_nothing(void **state)
 {
 	struct blk_fixture *f = *state;
 	static const struct BlockDevOps ops = { .drained_begin = ignore, .drained_end = ignore };
+	struct BlockDriverState *shared = flow_null_node();
 	struct BlockBackend *other;
-	struct BlockDriverState *shared;
 	struct error err;
 
 	flow_iothreads(f, 0);
-	shared = flow_plug_shared(f);
+	flow_plug_node(f, shared);
 	other = blk_new("other", shared, &err);
 	assert_non_null(other);
 	blk_set_dev_ops(other, &ops, NULL);
@@ -169,6 +169,56 @@ static void test_virtio_blk__refused_move_changes_nothing(void **state)
 	bdrv_unref(shared);
 }
 
+/*
+ * Its backend sits in an iothread and must not leave: the disk is served there, by eventfd or by
+ * kicks that left to user space, reset under load included.
+ */
+static void serve_in_foreign_loop(struct blk_fixture *f)
+{
+	static const struct BlockDevOps ops = { .drained_begin = ignore, .drained_end = ignore };
+	struct BlockDriverState *shared = flow_null_node();
+	struct BlockBackend *other;
+	struct error err;
+	unsigned int i, round;
+
+	flow_iothreads(f, 0);
+	other = blk_new("other", shared, &err);
+	assert_non_null(other);
+	assert_int_equal(blk_set_aio_context(other, iothread_get_aio_context(f->io[1]), &err), 0);
+	blk_set_dev_ops(other, &ops, NULL);
+	flow_plug_node(f, shared);
+	for (round = 0; round < 20; round++) {
+		guest_blk_start(&f->guest, FEATURES, 1, 64);
+		assert_ptr_equal(blk_get_aio_context(f->blk), iothread_get_aio_context(f->io[1]));
+		for (i = 0; i < 50; i++)
+			assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL),
+					 VIRTIO_BLK_S_OK);
+		assert_int_equal(flow_row(f, 0)->loop, stats_loop_index(f->stats, f->io_row[1]));
+		for (i = 0; i < 20; i++)
+			guest_blk_add(&f->guest, 0, &(struct guest_blk_request){ 0, 0, 512, 0 });
+		guest_blk_publish(&f->guest, 0);
+		guest_blk_reset(&f->guest);
+		assert_int_equal(flow_row(f, 0)->requests, flow_row(f, 0)->completions);
+	}
+	blk_set_dev_ops(other, NULL, NULL);
+	blk_unref(other);
+	bdrv_unref(shared);
+}
+
+static void test_virtio_blk__serves_where_backend_must_stay(void **state)
+{
+	serve_in_foreign_loop(*state);
+}
+
+static void test_virtio_blk__serves_where_backend_must_stay_without_ioeventfd(void **state)
+{
+	struct blk_fixture *f = *state;
+
+	f->config.ioeventfd = false;
+	serve_in_foreign_loop(f);
+	assert_int_equal(flow_row(f, 0)->arrivals, flow_row(f, 0)->arrivals_userspace);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)
 
 int main(void)
@@ -180,6 +230,8 @@ int main(void)
 		T(moves_at_start),
 		T(handover_is_recorded),
 		T(refused_move_changes_nothing),
+		T(serves_where_backend_must_stay),
+		T(serves_where_backend_must_stay_without_ioeventfd),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_handover", tests, NULL, NULL);

@@ -146,8 +146,10 @@ void virtio_blk_drain(struct VirtIODevice *vdev)
 {
 	struct VirtIOBlock *s = virtio_blk_of(vdev);
 
-	blk_drained_begin(s->blk);
+	/* First nobody serves any more: what is submitted while drained would wait for the end of
+	 * it. */
 	aio_wait_bh_oneshot(serving_context(s), settle_bh, s);
+	blk_drained_begin(s->blk);
 	blk_drained_end(s->blk);
 }
 

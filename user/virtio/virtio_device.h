@@ -155,7 +155,9 @@ void virtio_queues_look(struct VirtIODevice *vdev);
  */
 void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns,
 		       uint32_t weight);
-/* Tells the guest what it was not told, and cancels the bottom half: nothing of vq runs by itself.
+/*
+ * Nothing of vq runs by itself any more: the guest is told what it was not told, the bottom half is
+ * cancelled, kicks are on. Whoever attaches or looks afterwards finds what came unheard.
  */
 void virtio_queue_settle(struct VirtQueue *vq);
 /* Configuration changed, or the device broke. Any thread. */

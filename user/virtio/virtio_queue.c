@@ -157,10 +157,9 @@ void virtio_queue_settle(struct VirtQueue *vq)
 {
 	if (vq->notify_pending)
 		notify_guest(vq);
-	vq->serve_again = false;
-	if (vq->bh_scheduled)
-		aio_bh_cancel(vq->bh);
-	vq->bh_scheduled = false;
+	vq->serve_again = vq->bh_scheduled = false;
+	/* Also if it is not ours: virtio_queue_kick_from_userspace schedules it from outside. */
+	aio_bh_cancel(vq->bh);
 	/* Detached in poll mode there is no io_poll_end: left off, the guest would never kick
 	 * again. */
 	if (!vq->vring.notification)
