@@ -146,8 +146,7 @@ void virtio_blk_drain(struct VirtIODevice *vdev)
 {
 	struct VirtIOBlock *s = virtio_blk_of(vdev);
 
-	/* First nobody serves any more: what is submitted while drained would wait for the end of
-	 * it. */
+	/* Nobody serves any more first: what is submitted while drained waits for its end. */
 	aio_wait_bh_oneshot(serving_context(s), settle_bh, s);
 	blk_drained_begin(s->blk);
 	blk_drained_end(s->blk);

@@ -160,8 +160,7 @@ void virtio_queue_settle(struct VirtQueue *vq)
 	vq->serve_again = vq->bh_scheduled = false;
 	/* Also if it is not ours: virtio_queue_kick_from_userspace schedules it from outside. */
 	aio_bh_cancel(vq->bh);
-	/* Detached in poll mode there is no io_poll_end: left off, the guest would never kick
-	 * again. */
+	/* Detached in poll mode there is no io_poll_end, and the guest would never kick again. */
 	if (!vq->vring.notification)
 		vring_set_notification(&vq->vring, true);
 }
