@@ -58,8 +58,10 @@ FRAME void virtio_queue_host_notifier_aio_read(struct EventNotifier *e)
 	HANDOFF_PROBE4(queue_notified, stats_queue_index(vq->vdev->stats_page, vq->stats),
 		       vq->stats->gpa, signals, work && vq->left_empty);
 	/* The kick of work that a spin has served already. */
-	if (!work && (signals || from_userspace))
+	if (!work && (signals || from_userspace)) {
 		stats_inc(&vq->stats->spurious);
+		aio_count_spurious_wake(vq->ctx);
+	}
 	if (work)
 		virtio_queue_serve(vq, !signals && from_userspace ? ARRIVAL_USERSPACE
 								  : ARRIVAL_NOTIFIED);
