@@ -19,6 +19,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+/* The arguments are evaluated twice: no calls, no side effects. */
 #define MIN(a, b)	 ((a) < (b) ? (a) : (b))
 #define MAX(a, b)	 ((a) > (b) ? (a) : (b))
 #define ROUND_UP(n, d)	 (((n) + (d)-1) / (d) * (d))
