@@ -136,7 +136,7 @@ static int uring_fail(struct AioContext *ctx, int error)
 	return error;
 }
 
-int aio_uring_enter(struct AioContext *ctx, int64_t timeout_ns)
+static int uring_enter(struct AioContext *ctx, int64_t timeout_ns)
 {
 	struct AioUring *uring = ctx->uring;
 	struct __kernel_timespec ts = { .tv_sec = timeout_ns / 1000000000,
@@ -165,6 +165,18 @@ int aio_uring_enter(struct AioContext *ctx, int64_t timeout_ns)
 	default:
 		return uring_fail(ctx, -errno);
 	}
+}
+
+int aio_uring_enter(struct AioContext *ctx, int64_t timeout_ns)
+{
+	int ret = uring_enter(ctx, timeout_ns);
+
+	/* Work that came just now looks stale too: then the spin does not see it, the sleep does.
+	 */
+	ctx->uring->taskrun_stale =
+		!io_uring_cq_ready(&ctx->uring->ring) &&
+		__atomic_load_n(ctx->uring->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
+	return ret;
 }
 
 struct io_uring_sqe *aio_uring_get_sqe(struct AioContext *ctx)

@@ -28,6 +28,7 @@ struct AioUring {
 	unsigned int in_flight;	  /* CqeHandlers between aio_add_sqe and their CQE */
 	uint64_t waits;		  /* enters that slept, or meant to */
 	uint64_t waits_no_iowait; /* of which the kernel did not count as waiting for I/O */
+	bool taskrun_stale;	  /* an enter has found nothing behind the TASKRUN flag */
 	int error;		  /* -errno of the failure that ended the ring's use; 0 = works */
 };
 
@@ -43,11 +44,21 @@ struct io_uring_sqe *aio_uring_get_sqe(struct AioContext *ctx);
  */
 int aio_uring_enter(struct AioContext *ctx, int64_t timeout_ns);
 
-/* An enter would bring CQEs: deferred task work, or an overflown CQ. */
+/*
+ * An enter would bring CQEs: deferred task work, or an overflown CQ.
+ *
+ * The kernel (io_req_local_work_add, 6.1 to 6.18) queues the work first and raises the flag then;
+ * when we have taken the work in between, the flag stays up with nothing behind it until there is
+ * new work. So it counts only until an enter has come back with nothing: new work is then found by
+ * the next enter, at the latest the one that sleeps.
+ */
 static inline bool aio_uring_has_deferred(const struct AioUring *uring)
 {
-	return !uring->error && (__atomic_load_n(uring->ring.sq.kflags, __ATOMIC_RELAXED) &
-				 (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+	unsigned int flags = __atomic_load_n(uring->ring.sq.kflags, __ATOMIC_RELAXED);
+
+	if (flags & IORING_SQ_TASKRUN && uring->taskrun_stale)
+		flags &= ~IORING_SQ_TASKRUN;
+	return !uring->error && flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 /* CQEs are there, or to be had without waiting. A few loads: part of the spin. */

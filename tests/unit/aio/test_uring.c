@@ -239,6 +239,32 @@ static void test_uring__spin_sees_completion(void **state)
 	counted_release(&n);
 }
 
+/*
+ * The kernel may leave TASKRUN raised with no work behind it. The loop goes on to spin and sees
+ * what its polled handlers have, although their notifications are off.
+ */
+static void test_uring__stale_taskrun_does_not_stop_polling(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct counted_notifier n;
+	unsigned int turns = 0;
+
+	counted_init(&n, ctx);
+	counted_attach_polled(&n);
+	loop_set_poll(ctx, 3600 * NS_PER_S, NULL);
+	counted_make_polled(&n);
+	ctx->poll.poll_ns = 3600 * NS_PER_S;
+	n.work = true;
+	aio_poll(ctx, true);
+	assert_int_equal(n.readies, 1); /* in poll mode from here on */
+	__atomic_fetch_or(ctx->uring->ring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
+	n.work = true;
+	while (n.readies < 2 && ++turns < 5)
+		aio_poll(ctx, true);
+	assert_int_equal(n.readies, 2);
+	counted_release(&n);
+}
+
 /* An idle loop is not to look like one that waits for its disk, where the kernel can tell the two
  * apart. */
 static void test_uring__sleeps_without_iowait(void **state)
@@ -451,6 +477,7 @@ int main(void)
 		LOOP_TEST(test_uring__queue_full),
 		LOOP_TEST(test_uring__slow_request_beside_events),
 		LOOP_TEST(test_uring__spin_sees_completion),
+		LOOP_TEST_ON(test_uring__stale_taskrun_does_not_stop_polling, AIO_FDMON_IO_URING),
 		LOOP_TEST_ON(test_uring__sleeps_without_iowait, AIO_FDMON_IO_URING),
 		LOOP_TEST_ON(test_uring__failure_falls_back_to_ppoll, AIO_FDMON_IO_URING),
 		LOOP_TEST_ON(test_uring__failure_in_full_queue_falls_back, AIO_FDMON_IO_URING),
