@@ -92,6 +92,8 @@ struct machine *machine_new(const struct machine_config *config, struct error *e
  * Returns enum machine_exit.
  */
 int machine_run(struct machine *m);
+/* After machine_run: what the guest wrote to the debug exit port; 0 = that, or nothing. */
+unsigned int machine_guest_code(const struct machine *m);
 /*
  * After machine_run: quiesces vCPUs, drains, flushes the disks, frees. Returns 0 or -errno of a
  * last flush that failed (already printed).

@@ -62,7 +62,7 @@ once "the hint at --help is given once" "--help"
 usage_error "empty report name" "--json FILE" run --json ""
 usage_error "empty kernel name" "--kernel ELF" run --kernel ""
 usage_error "too short an interval" "at least 50" run --interval 0.01
-usage_error "too long a duration" "at most" run --duration 99999999999
+usage_error "too long a duration" "at most" run --duration 9999999999
 usage_error "bad iothread name" "letters" run --iothread "io 0"
 usage_error "long iothread name" "letters" run --iothread "$(printf '%032d' 0)"
 usage_error "bad disk name" "letters" run --blk "$(printf 'null,size=64M,id=\033[31m')"
@@ -71,7 +71,8 @@ usage_error "long serial" "20" run --blk null,size=64M,serial=123456789012345678
 usage_error "size of half a sector" "512" run --blk null,size=1000
 usage_error "main as an iothread" "leave it away" run --blk null,size=64M,iothread=main
 usage_error "move without a disk" "no disk" run --blk null,size=64M --move ""
-usage_error "move with an empty loop" "empty name" run --blk null,size=64M --move disk0,loops=main::main
+usage_error "move with an empty loop" "empty name" run --blk null,size=64M \
+	--move disk0,loops=main::main
 usage_error "move without an ioeventfd" "contradicts" run --iothread io0 \
 	--blk null,size=64M,ioeventfd=off --move disk0,loops=io0
 truncate -s 1M "$tmp/disk.img"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* `handoff doctor`: can the main job run here, and what evidence can this host give for each stage?
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +91,6 @@ static int print_json(const struct doctor *d)
 		[FINDING_OK] = "ok", [FINDING_NOTE] = "note", [FINDING_BAD] = "bad"
 	};
 	json_t *findings = json_array(), *stages = json_array(), *root;
-	int ret;
 
 	for (size_t i = 0; i < d->n; i++)
 		json_array_append_new(findings,
@@ -104,10 +104,12 @@ static int print_json(const struct doctor *d)
 						d->probe.reason[s]));
 	root = json_pack("{ss sb so so}", "schema", "handoff.doctor/1", "ok", healthy(d),
 			 "findings", findings, "stages", stages);
-	ret = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
+	if (!root)
+		return -ENOMEM;
+	json_dumpf(root, stdout, JSON_INDENT(2)); /* cmd_close_stdout tells if it did not arrive */
 	putchar('\n');
 	json_decref(root);
-	return ret;
+	return 0;
 }
 
 static int run(int argc, char **argv)
@@ -115,7 +117,7 @@ static int run(int argc, char **argv)
 	struct doctor *d;
 	bool json = false;
 	struct error err;
-	int ret = opts_parse(&opts, argc, argv, &json, &err);
+	int printed = 0, ret = opts_parse(&opts, argc, argv, &json, &err);
 
 	if (ret)
 		return ret < 0 ? cmd_usage(&opts, &err) : cmd_close_stdout();
@@ -129,9 +131,11 @@ static int run(int argc, char **argv)
 	doctor_check_programs(d);
 	if (!json)
 		print_text(d);
-	else if (print_json(d))
-		log_error("doctor: could not write the JSON document");
-	ret = healthy(d) ? CMD_OK : CMD_FAILED;
+	else
+		printed = print_json(d);
+	if (printed)
+		log_error("doctor: out of memory");
+	ret = healthy(d) && !printed ? CMD_OK : CMD_FAILED;
 	free(d);
 	return cmd_close_stdout() ? CMD_FAILED : ret;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The program's entry: a table of subcommands, and the little they share. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,10 @@ const struct command *const commands[] = { &command_run, &command_doctor, &comma
 
 int cmd_usage(const struct opts_command *cmd, const struct error *err)
 {
-	log_error("%s: %s (see `handoff %s --help`)", cmd->name, err->msg, cmd->name);
+	const char *hint = strstr(err->msg, "--help");
+
+	log_error(hint ? "%s: %s" : "%s: %s (see `handoff %s --help`)", cmd->name, err->msg,
+		  cmd->name);
 	return CMD_USAGE;
 }
 
@@ -56,6 +60,18 @@ int cmd_close_stdout(void)
 	return CMD_FAILED;
 }
 
+/*
+ * A standard descriptor that is closed would be given to the next file opened, an image perhaps,
+ * and be written over with talk. Opened the wrong way round instead: reading and writing fail as
+ * before.
+ */
+static void hold_standard_fds(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			return;
+}
+
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; commands[i]; i++)
@@ -69,6 +85,7 @@ int main(int argc, char **argv)
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	const struct command *command;
 
+	hold_standard_fds();
 	sigaction(SIGPIPE, &ignore, NULL);
 	if (argc < 2) {
 		log_error(

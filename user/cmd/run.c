@@ -3,12 +3,14 @@
  * run.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <handoff/log.h>
 #include <handoff/trace.h>
+#include <handoff/view.h>
 
 #include "cmd.h"
 #include "run.h"
@@ -42,17 +44,34 @@ static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
 	return pid;
 }
 
+void run_stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
 static int run_parsed(const struct run_options *o)
 {
 	struct run_pipes pipes;
 	struct error err;
+	sigset_t signals;
 	pid_t vmm;
 
-	/* Before the fork: no VM is left behind when tracing cannot be had. */
+	/* Before the fork: no VM is left behind when tracing cannot be had, no minute wasted when
+	 * the report has no place to go. */
 	if (o->trace && tracer_check_privilege(&err)) {
 		log_error("run: --trace: %s", err.msg);
 		return CMD_FAILED;
 	}
+	if (o->json && view_json_check(o->json, &err)) {
+		log_error("run: --json: %s", err.msg);
+		return CMD_FAILED;
+	}
+	/* Already here: no signal may find the VMM with its default action. */
+	run_stop_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	vmm = fork_vmm(o, &pipes);
 	if (vmm < 0) {
 		log_error("run: cannot start the VMM process: %s", strerror(-vmm));
@@ -67,12 +86,16 @@ static int run(int argc, char **argv)
 	struct error err;
 	int ret = run_options_parse(&options, argc, argv, &err);
 
-	if (ret < 0)
+	if (ret == -EINVAL) {
 		ret = cmd_usage(&run_opts, &err);
-	else if (ret > 0)
+	} else if (ret < 0) {
+		log_error("run: %s", err.msg);
+		ret = CMD_FAILED;
+	} else if (ret > 0) {
 		ret = cmd_close_stdout();
-	else
+	} else {
 		ret = run_parsed(&options);
+	}
 	run_options_release(&options);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #ifndef HANDOFF_CMD_RUN_H
 #define HANDOFF_CMD_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,7 +20,7 @@ struct run_disk {
 };
 
 struct run_options {
-	bool trace, default_disk, duration_given, memory_given;
+	bool trace, duration_given;
 	const char *json, *load, *append;
 	uint64_t duration_ns, interval_ns, lost_after_ns;
 	struct run_disk disk[MACHINE_MAX_DISKS];
@@ -29,7 +30,8 @@ struct run_options {
 extern const struct opts_command run_opts;
 extern const char run_help_text[];
 
-/* Sets the defaults, parses, judges what contradicts. 0, 1 after --help, or -EINVAL with err. */
+/* Sets the defaults, parses, judges what contradicts. 0; 1 after --help; -EINVAL, or another -errno
+ * that is not the user's fault, with err. */
 int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err) MUST_CHECK;
 void run_options_release(struct run_options *o);
 
@@ -40,6 +42,10 @@ struct run_pipes {
 		     watcher is gone */
 	int err;  /* the VMM's stderr while the watcher has a live screen, else -1 */
 };
+
+/* Ctrl-C, kill, hang-up: what ends a run in order. Both processes block them and read them from a
+ * file descriptor. */
+void run_stop_signals(sigset_t *set);
 
 /* The child's whole life; returns its exit status. */
 int run_vmm(const struct run_options *o, struct run_pipes pipes);

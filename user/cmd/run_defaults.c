@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <handoff/clock.h>
@@ -14,44 +15,71 @@
 
 /* An image without a name: it goes when the last process that has it open goes, however that ends.
  */
-static char *nameless_image(void)
+static int nameless_image(char **path, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	int fd = open(tmp && *tmp ? tmp : "/var/tmp", O_TMPFILE | O_RDWR, 0600);
-	char *path;
+	int fd;
 
+	if (!tmp || !*tmp)
+		tmp = "/var/tmp";
+	fd = open(tmp, O_TMPFILE | O_RDWR, 0600);
 	if (fd < 0)
-		return NULL;
+		return error_set(err, -errno,
+				 "no default disk: a file without a name in %s: %s; set TMPDIR, or "
+				 "give a --blk",
+				 tmp, strerror(errno));
 	/* fd stays open until the process ends: the VMM is a fork of ours and opens it by this
 	 * path. */
-	if (ftruncate(fd, RUN_DEFAULT_DISK_BYTES) || asprintf(&path, "/proc/self/fd/%d", fd) < 0) {
-		close(fd);
-		return NULL;
-	}
-	return path;
+	if (asprintf(path, "/proc/self/fd/%d", fd) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (ftruncate(fd, RUN_DEFAULT_DISK_BYTES))
+		return error_set(err, -errno, "no default disk: %s: %s", tmp, strerror(errno));
+	return 0;
+}
+
+/* Can it be made, or used as it is: whole, writable, and not another run's? */
+static bool image_is_free(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	bool is_free;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	is_free = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		  st.st_size == (off_t)RUN_DEFAULT_DISK_BYTES &&
+		  (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK);
+	close(fd);
+	return is_free;
 }
 
 /* disk0.img in the build folder when the program runs from there, so that one can look at it; else
  * nameless. */
-static char *default_image(void)
+static int default_image(char **path, struct error *err)
 {
-	char dir[PATH_MAX], mark[PATH_MAX + 16], *path, *slash;
+	char dir[PATH_MAX], mark[PATH_MAX + 16], *slash;
 	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
 
 	dir[n > 0 ? n : 0] = '\0';
 	slash = strrchr(dir, '/');
 	if (!slash)
-		return nameless_image();
+		return nameless_image(path, err);
 	*slash = '\0';
 	snprintf(mark, sizeof(mark), "%s/guest/load.elf", dir);
 	if (access(mark, F_OK) || access(dir, W_OK))
-		return nameless_image();
-	return asprintf(&path, "%s/disk0.img", dir) < 0 ? NULL : path;
+		return nameless_image(path, err);
+	snprintf(mark, sizeof(mark), "%s/disk0.img", dir);
+	if (!image_is_free(mark))
+		return nameless_image(path, err);
+	*path = strdup(mark);
+	return *path ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
-static int add_default_disk(struct run_options *o)
+static int add_default_disk(struct run_options *o, struct error *err)
 {
 	struct machine_config *m = &o->machine;
+	struct machine_disk *d = &o->disk[0].disk;
 
 	if (!m->n_iothreads) {
 		m->iothread[m->n_iothreads++] = (struct machine_iothread){
@@ -60,18 +88,16 @@ static int add_default_disk(struct run_options *o)
 			.poll_max_ns_seen = true,
 			.cpu = -1,
 		};
-		if (!m->iothread[0].id)
-			return -ENOMEM;
 	}
-	o->default_disk = true;
-	o->disk[m->n_disks++] = (struct run_disk){ .disk = {
-							   .file = default_image(),
-							   .size_bytes = RUN_DEFAULT_DISK_BYTES,
-							   .iothread = strdup(m->iothread[0].id),
-							   .queues = 1,
-							   .ioeventfd = true,
-						   } };
-	return o->disk[0].disk.file && o->disk[0].disk.iothread ? 0 : -ENOMEM;
+	m->n_disks = 1;
+	*d = (struct machine_disk){
+		.size_bytes = RUN_DEFAULT_DISK_BYTES,
+		.queues = 1,
+		.ioeventfd = true,
+	};
+	if (!m->iothread[0].id || !(d->iothread = strdup(m->iothread[0].id)))
+		return error_set(err, -ENOMEM, "out of memory");
+	return default_image(&d->file, err);
 }
 
 static bool load_says_when_to_end(const char *load)
@@ -109,21 +135,27 @@ static int apply_time(struct run_options *o)
 	return 0;
 }
 
-int run_defaults_apply(struct run_options *o, struct error *err)
+static int name_disks(struct run_options *o)
 {
-	struct machine_config *m = &o->machine;
-	int ret = m->n_disks ? 0 : add_default_disk(o);
-
-	for (unsigned int i = 0; !ret && i < m->n_disks; i++) {
+	for (unsigned int i = 0; i < o->machine.n_disks; i++) {
 		struct machine_disk *d = &o->disk[i].disk;
 
 		if (!d->id && asprintf(&d->id, "disk%u", i) < 0) {
 			d->id = NULL;
-			ret = -ENOMEM;
+			return -ENOMEM;
 		}
-		m->disk[i] = *d; /* borrowed: o->disk owns the strings */
+		o->machine.disk[i] = *d; /* borrowed: o->disk owns the strings */
 	}
-	if (!ret)
-		ret = apply_time(o);
-	return ret ? error_set(err, ret, "out of memory") : 0;
+	return 0;
+}
+
+int run_defaults_apply(struct run_options *o, struct error *err)
+{
+	int ret = o->machine.n_disks ? 0 : add_default_disk(o, err);
+
+	if (ret)
+		return ret;
+	if (name_disks(o) || apply_time(o))
+		return error_set(err, -ENOMEM, "out of memory");
+	return 0;
 }

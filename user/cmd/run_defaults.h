@@ -19,7 +19,7 @@
 #define RUN_GRACE_S		10
 
 /* Fills what was not given, in o->machine: disks, their ids, the default iothread, the command
- * line. -ENOMEM with err. */
+ * line. -errno with err: never -EINVAL, it is not the user's fault. */
 int run_defaults_apply(struct run_options *o, struct error *err);
 
 #endif

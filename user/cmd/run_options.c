@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The options of `handoff run`: table, defaults, and what contradicts what. Main thread. */
+/* The options of `handoff run`: the table and how each is read; run_judge.c says what contradicts
+ * what. Main thread. */
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
 
 #include "run.h"
 #include "run_defaults.h"
+#include "run_judge.h"
 
-#define MIB (1ull << 20)
+#define MIB	      (1ull << 20)
+/* Of --duration and --interval: about 30 years, far from overflowing ns. */
+#define RUN_LONGEST_S 1000000000ull
 
 #define DISK(field) offsetof(struct run_disk, disk.field), KV_NO_SEEN
 #define IOT(field)  offsetof(struct machine_iothread, field), KV_NO_SEEN
@@ -77,22 +79,26 @@ static int parse_trace(void *opaque, const char *arg, struct error *err)
 static int parse_json(void *opaque, const char *arg, struct error *err)
 {
 	((struct run_options *)opaque)->json = arg;
-	return 0;
+	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --json FILE, or - for stdout");
 }
 
 /* Seconds when no unit is given: what --duration 5 means everywhere else. */
 static int parse_seconds(const char *arg, uint64_t min_ns, uint64_t *ns, struct error *err)
 {
-	char with_unit[64];
+	char with_unit[64], least[16];
 	size_t len = strlen(arg);
 	int n;
 
-	n = snprintf(with_unit, sizeof(with_unit), "%s%s", arg,
+	n = snprintf(with_unit, sizeof(with_unit), "%s%s%s", arg[0] == '.' ? "0" : "", arg,
 		     len && arg[len - 1] >= '0' && arg[len - 1] <= '9' ? "s" : "");
-	if (n >= (int)sizeof(with_unit) || kv_parse_time(with_unit, ns) || *ns < min_ns ||
-	    *ns > 1000000000ull * NS_PER_S)
+	if (n >= (int)sizeof(with_unit) || kv_parse_time(with_unit, ns))
 		return error_set(err, -EINVAL, "%s: not a time; write seconds (5, 0.5) or 500ms",
 				 arg);
+	if (*ns < min_ns)
+		return error_set(err, -EINVAL, "%s: too short; at least %s", arg,
+				 clock_format_ns(least, (int64_t)min_ns));
+	if (*ns > RUN_LONGEST_S * NS_PER_S)
+		return error_set(err, -EINVAL, "%s: too long; at most %llu s", arg, RUN_LONGEST_S);
 	return 0;
 }
 
@@ -118,7 +124,7 @@ static int parse_lost_after(void *opaque, const char *arg, struct error *err)
 static int parse_kernel(void *opaque, const char *arg, struct error *err)
 {
 	((struct run_options *)opaque)->machine.kernel = arg;
-	return 0;
+	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --kernel ELF");
 }
 
 static int parse_append(void *opaque, const char *arg, struct error *err)
@@ -137,7 +143,6 @@ static int parse_memory(void *opaque, const char *arg, struct error *err)
 {
 	struct run_options *o = opaque;
 
-	o->memory_given = true;
 	if (kv_parse_size(arg, &o->machine.memory_bytes) || o->machine.memory_bytes < 16 * MIB ||
 	    o->machine.memory_bytes % 4096 || o->machine.memory_bytes > (1ull << 40))
 		return error_set(err, -EINVAL,
@@ -270,109 +275,6 @@ const struct opts_command run_opts = {
 	.options = options,
 };
 
-static bool known_loop(const struct machine_config *m, const char *id)
-{
-	for (unsigned int i = 0; i < m->n_iothreads; i++)
-		if (!strcmp(m->iothread[i].id, id))
-			return true;
-	return false;
-}
-
-static int judge_iothreads(const struct machine_config *m, struct error *err)
-{
-	for (unsigned int i = 0; i < m->n_iothreads; i++) {
-		const char *id = m->iothread[i].id;
-
-		if (!id || !*id)
-			return error_set(err, -EINVAL, "--iothread: no id; write --iothread io0");
-		if (!strcmp(id, "main"))
-			return error_set(err, -EINVAL,
-					 "--iothread %s: that name is the main loop's", id);
-		for (unsigned int j = 0; j < i; j++)
-			if (!strcmp(m->iothread[j].id, id))
-				return error_set(err, -EINVAL, "--iothread %s: given twice", id);
-	}
-	return 0;
-}
-
-static int judge_disk(const struct machine_config *m, unsigned int index, struct error *err)
-{
-	const struct machine_disk *d = &m->disk[index];
-	bool null = d->file && !strcmp(d->file, "null");
-
-	if (!d->file)
-		return error_set(
-			err, -EINVAL,
-			"--blk: no file; write --blk file=disk.img or --blk null,size=64M");
-	if (null && !d->size_bytes)
-		return error_set(err, -EINVAL, "--blk null: no size; write --blk null,size=64M");
-	if (null && d->cache == MACHINE_CACHE_DIRECT)
-		return error_set(err, -EINVAL, "--blk null: cache=direct needs a file");
-	if (d->read_only && d->size_bytes && !null && access(d->file, F_OK))
-		return error_set(err, -EINVAL, "--blk %s: read-only=on, but it does not exist",
-				 d->file);
-	if (d->queue_size & (d->queue_size - 1))
-		return error_set(err, -EINVAL, "--blk %s: queue-size=%u: not a power of two",
-				 d->file, d->queue_size);
-	if (d->iothread && !known_loop(m, d->iothread))
-		return error_set(err, -EINVAL,
-				 "--blk %s: iothread=%s: no such iothread; add --iothread %s",
-				 d->file, d->iothread, d->iothread);
-	if (d->iothread && !d->ioeventfd)
-		return error_set(
-			err, -EINVAL,
-			"--blk %s: ioeventfd=off and iothread=%s contradict: without an ioeventfd "
-			"the vCPU thread serves the queue",
-			d->file, d->iothread);
-	for (unsigned int j = 0; j < index; j++)
-		if (!strcmp(m->disk[j].id, d->id))
-			return error_set(err, -EINVAL, "--blk %s: id %s is taken", d->file, d->id);
-	return 0;
-}
-
-static int judge_moves(const struct machine_config *m, struct error *err)
-{
-	for (unsigned int i = 0; i < m->n_moves; i++) {
-		const struct machine_move *move = &m->move[i];
-		bool found = false;
-
-		for (unsigned int j = 0; j < m->n_disks; j++)
-			found |= move->disk && !strcmp(m->disk[j].id, move->disk);
-		if (!found)
-			return error_set(err, -EINVAL,
-					 "--move %s: no such disk; the first is called %s",
-					 move->disk ? move->disk : "", m->disk[0].id);
-		if (!move->loops || !*move->loops)
-			return error_set(err, -EINVAL,
-					 "--move %s: no loops; write loops=io0:io1:main",
-					 move->disk);
-		for (const char *p = move->loops; *p;) {
-			size_t len = strcspn(p, ":");
-			char name[64];
-
-			snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), p);
-			if (strcmp(name, "main") && !known_loop(m, name))
-				return error_set(err, -EINVAL,
-						 "--move %s: loops: %s: no such iothread",
-						 move->disk, name);
-			p += len + (p[len] == ':');
-		}
-	}
-	return 0;
-}
-
-static int judge_guest(const struct run_options *o, struct error *err)
-{
-	if (o->machine.kernel && o->load)
-		return error_set(
-			err, -EINVAL,
-			"--load is for the built-in guest, --kernel replaces it: give one of them");
-	if (!o->machine.kernel && o->append)
-		return error_set(err, -EINVAL,
-				 "--append goes with --kernel; the built-in guest takes --load");
-	return 0;
-}
-
 int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err)
 {
 	int ret;
@@ -386,16 +288,10 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 	};
 	ret = opts_parse(&run_opts, argc, argv, o, err);
 	if (!ret)
-		ret = judge_guest(o, err);
-	if (!ret)
-		ret = judge_iothreads(&o->machine, err);
+		ret = run_judge_loops(o, err);
 	if (!ret)
 		ret = run_defaults_apply(o, err);
-	for (unsigned int i = 0; !ret && i < o->machine.n_disks; i++)
-		ret = judge_disk(&o->machine, i, err);
-	if (!ret)
-		ret = judge_moves(&o->machine, err);
-	return ret;
+	return ret ? ret : run_judge_disks(o, err);
 }
 
 void run_options_release(struct run_options *o)

@@ -15,7 +15,10 @@
 
 #include <handoff/log.h>
 
+#include "cmd.h"
 #include "run.h"
+
+#define LOAD_GUEST_EXIT_USAGE 2 /* GUEST_EXIT_USAGE of user/guest/guest.h */
 
 /* One write, dropped when the watcher is gone or does not read: the guest must never wait for a
  * screen. */
@@ -50,18 +53,16 @@ static bool wait_for_go(int go)
 	return n == 1;
 }
 
-/* Ctrl-C, kill and hang-up end the guest in an orderly way: they are read from a file descriptor by
- * the main loop. */
-static int block_signals(void)
+/* The status of the VMM process; what the built-in guest finds wrong with its words is a bad option
+ * of the user's. */
+static int serve(struct machine *machine, const struct run_options *o)
 {
-	sigset_t set;
+	int status = machine_run(machine);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (status == MACHINE_EXIT_GUEST && !o->machine.kernel &&
+	    machine_guest_code(machine) == LOAD_GUEST_EXIT_USAGE)
+		status = CMD_USAGE;
+	return status;
 }
 
 int run_vmm(const struct run_options *o, struct run_pipes pipes)
@@ -69,10 +70,12 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes)
 	struct machine_config config = o->machine;
 	struct machine *machine;
 	struct error err;
+	sigset_t signals;
 	int status;
 
 	prctl(PR_SET_NAME, "main");
-	config.stop_fd = block_signals();
+	run_stop_signals(&signals);
+	config.stop_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (config.stop_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return MACHINE_EXIT_ERROR;
@@ -86,7 +89,7 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes)
 	}
 	fcntl(pipes.talk, F_SETFL, fcntl(pipes.talk, F_GETFL) | O_NONBLOCK);
 	tell(pipes.talk, "ready", "");
-	status = wait_for_go(pipes.go) ? machine_run(machine) : MACHINE_EXIT_ERROR;
+	status = wait_for_go(pipes.go) ? serve(machine, o) : MACHINE_EXIT_OK;
 	if (machine_free(machine) < 0 && status == MACHINE_EXIT_OK)
 		status = MACHINE_EXIT_ERROR;
 	return status;

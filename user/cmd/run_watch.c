@@ -26,6 +26,9 @@
 #include "run.h"
 #include "run_lines.h"
 
+/* How the built-in guest begins its last line when it cannot go on. */
+#define GUEST_ERROR "handoff-guest: error: "
+
 #define STOP_GRACE_S                                                                               \
 	10 /* from asking the VMM to stop to killing it: a drain may wait for a slow disk */
 
@@ -52,7 +55,7 @@ struct watch {
 	bool ended, stopping, failed;
 	int64_t stop_ns;
 	int wait_status;
-	char guest_result[2048];
+	char guest_result[2048], guest_error[256];
 };
 
 static void arm_timer(int fd, int64_t first_ns, int64_t every_ns)
@@ -87,9 +90,18 @@ static void stop_vmm(struct watch *w, bool kill_now)
 	arm_timer(w->stop_fd, STOP_GRACE_S * NS_PER_S, 0);
 }
 
+static bool vmm_has_ended(const struct watch *w)
+{
+	struct pollfd fd = { w->pidfd, POLLIN, 0 };
+
+	return w->ended || poll(&fd, 1, 0) > 0;
+}
+
 static void fail(struct watch *w, const char *what, const struct error *err)
 {
-	log_error("run: %s%s", what, err->msg);
+	/* A VMM that died meanwhile is the cause, and said in another place. */
+	if (!vmm_has_ended(w))
+		log_error("run: %s%s", what, err->msg);
 	w->failed = true;
 	stop_vmm(w, false);
 }
@@ -131,11 +143,15 @@ static void on_talk_line(void *opaque, const char *line)
 	struct watch *w = opaque;
 
 	if (!strncmp(line, "ready", 5)) {
-		if (!w->tracer && !w->failed)
+		if (!w->tracer && !w->failed && !w->stopping)
 			on_ready(w);
 	} else if (!strncmp(line, "guest ", 6)) {
 		if (report_set_guest(w->total, line + 6))
 			snprintf(w->guest_result, sizeof(w->guest_result), "%s", line + 6);
+		else if (!w->o->machine.kernel &&
+			 !strncmp(line + 6, GUEST_ERROR, strlen(GUEST_ERROR)))
+			snprintf(w->guest_error, sizeof(w->guest_error), "%s",
+				 line + 6 + strlen(GUEST_ERROR));
 		else if (w->screen)
 			run_screen_console(w->screen, line + 6);
 	}
@@ -234,6 +250,8 @@ static void explain_no_guest(struct watch *w)
 		why = "stopped before the guest reported";
 	else if (WIFSIGNALED(w->wait_status))
 		why = "the VMM was killed";
+	else if (WEXITSTATUS(w->wait_status) == MACHINE_EXIT_OK)
+		why = "the time was over before the guest reported";
 	snprintf(w->total->guest_reason, sizeof(w->total->guest_reason), "%s", why);
 }
 
@@ -255,6 +273,16 @@ static int finish(struct watch *w)
 	struct error err;
 
 	run_screen_free(w->screen);
+	if (status == CMD_USAGE) {
+		snprintf(err.msg, sizeof(err.msg), "--load: %s", w->guest_error);
+		return cmd_usage(&run_opts, &err);
+	}
+	if (w->guest_error[0])
+		log_error("run: the guest gave up: %s", w->guest_error);
+	if (!w->tracer && !status && w->stopping) {
+		log_info("run: stopped before the guest started: there is no report");
+		return w->o->json ? CMD_FAILED : CMD_OK;
+	}
 	if (!w->tracer || w->failed)
 		return status ? status : CMD_FAILED;
 	if (tracer_snapshot(w->tracer, w->total, &err) < 0) {
@@ -276,14 +304,13 @@ static int finish(struct watch *w)
 	return status;
 }
 
+/* SIGQUIT too: from a terminal it kills the VMM, and the screen is to be put in order. */
 static int watch_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	run_stop_signals(&set);
+	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -73,6 +73,7 @@ struct machine {
 	struct console *console;
 	struct serial serial;
 	struct debug_exit debug_exit;
+	unsigned int guest_code;
 
 	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
 	struct board_disk disk[MACHINE_MAX_DISKS];

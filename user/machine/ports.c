@@ -72,9 +72,17 @@ void board_serial_stop(struct machine *m)
 
 static void on_debug_exit(void *opaque, uint32_t value)
 {
+	struct machine *m = opaque;
+
 	if (value)
 		log_debug("the guest ends with code %u", value);
+	m->guest_code = value;
 	main_loop_quit_any(value ? MACHINE_EXIT_GUEST : MACHINE_EXIT_OK);
+}
+
+unsigned int machine_guest_code(const struct machine *m)
+{
+	return m->guest_code;
 }
 
 int board_debug_exit_start(struct machine *m, struct error *err)

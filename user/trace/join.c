@@ -117,9 +117,12 @@ static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
 {
 	uint64_t fd = less(now->arrivals_notified, before->arrivals_notified);
 	uint64_t excess = less(seen.notified + seen.busy + seen.lost, fd), take;
+	uint64_t recheck = less(now->arrivals_recheck, before->arrivals_recheck);
 	unsigned int o;
 
 	if (q->outcome_evidence == EVIDENCE_ABSENT) {
+		fd += recheck;
+		recheck = 0;
 		seen = (struct seen){ .notified = fd };
 		excess = 0;
 	}
@@ -131,8 +134,7 @@ static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
 	seen.busy += fd - seen.notified - seen.busy - seen.lost;
 	q->outcome[OUTCOME_POLLED] = less(now->arrivals_polled, before->arrivals_polled);
 	q->outcome[OUTCOME_NOTIFIED] = seen.notified;
-	q->outcome[OUTCOME_BUSY] =
-		seen.busy + less(now->arrivals_recheck, before->arrivals_recheck);
+	q->outcome[OUTCOME_BUSY] = seen.busy + recheck;
 	q->outcome[OUTCOME_USERSPACE] = less(now->arrivals_userspace, before->arrivals_userspace);
 	q->outcome[OUTCOME_LOST] = seen.lost + seen.pending_lost;
 	q->arrivals = 0;

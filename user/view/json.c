@@ -4,6 +4,7 @@
  * is left out: it is never printed as 0. Main thread.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <handoff/view.h>
 
 #include "json.h"
+#include "rows.h"
 
 static void put_uint(json_t *to, const char *key, uint64_t value)
 {
@@ -84,7 +86,8 @@ static json_t *outcomes_json(const struct report_queue *q)
 	json_t *out = json_object();
 
 	for (enum outcome o = 0; o < OUTCOMES; o++)
-		put_uint(out, outcome_name(o), q->outcome[o]);
+		if (view_outcome_known(q, o))
+			put_uint(out, outcome_name(o), q->outcome[o]);
 	return out;
 }
 
@@ -103,7 +106,8 @@ static json_t *queue_json(const struct report_queue *q)
 	put_text(out, "kicks_evidence", evidence_name(q->kicks_evidence));
 	if (q->kicks_evidence != EVIDENCE_ABSENT) {
 		put_uint(out, "kicks", q->kicks);
-		put_uint(out, "wasted_kicks", q->wasted_kicks);
+		if (view_wasted_known(q))
+			put_uint(out, "wasted_kicks", q->wasted_kicks);
 		if (q->requests)
 			json_object_set_new(out, "kicks_per_request",
 					    json_real((double)q->kicks / (double)q->requests));
@@ -173,24 +177,40 @@ static json_t *loop_json(const struct report_loop *l)
 
 static json_t *vcpu_json(const struct report_vcpu *v)
 {
-	json_t *out = json_object(), *reasons = json_object();
+	json_t *out = json_object(), *reasons;
 
 	put_uint(out, "tid", v->tid);
 	put_uint(out, "id", v->id);
 	put_text(out, "exits_evidence", evidence_name(v->exits_evidence));
 	if (v->exits_reason[0])
 		put_text(out, "exits_reason", v->exits_reason);
+	if (v->exits_evidence == EVIDENCE_ABSENT)
+		return out;
+	reasons = json_object();
 	for (uint32_t i = 0; i < v->n_reasons; i++)
 		put_uint(reasons, v->reason[i].name, v->reason[i].count);
-	if (v->exits_evidence != EVIDENCE_ABSENT) {
-		put_uint(out, "exits", v->exits);
-		json_object_set_new(out, "exits_by_reason", reasons);
-	} else {
-		json_decref(reasons);
+	put_uint(out, "exits", v->exits);
+	json_object_set_new(out, "exits_by_reason", reasons);
+	return out;
+}
+
+/* These have tracepoints of their own, which also fire where kvm_exit does not. */
+static json_t *vcpus_json(const struct report *r)
+{
+	json_t *out = json_array();
+
+	for (uint32_t i = 0; i < r->n_vcpus; i++) {
+		const struct report_vcpu *v = &r->vcpu[i];
+		json_t *row = vcpu_json(v);
+
+		if (strstr(r->hooks, "kvm_mmio"))
+			put_uint(row, "mmio_writes", v->mmio_writes);
+		if (strstr(r->hooks, "kvm_pio"))
+			put_uint(row, "pio", v->pio);
+		if (strstr(r->hooks, "kvm_userspace_exit"))
+			put_uint(row, "user_exits", v->user_exits);
+		json_array_append_new(out, row);
 	}
-	put_uint(out, "mmio_writes", v->mmio_writes);
-	put_uint(out, "pio", v->pio);
-	put_uint(out, "user_exits", v->user_exits);
 	return out;
 }
 
@@ -283,7 +303,7 @@ json_t *view_json_document(const struct report *r)
 	json_object_set_new(root, "stages", stages_json(r->stage, true));
 	ROWS("queues", r->n_queues, r->queue, queue_json);
 	ROWS("loops", r->n_loops, r->loop, loop_json);
-	ROWS("vcpus", r->n_vcpus, r->vcpu, vcpu_json);
+	json_object_set_new(root, "vcpus", vcpus_json(r));
 	json_object_set_new(root, "handovers", handovers_json(r));
 	put_uint(root, "handovers_total", r->handovers_total);
 	json_object_set_new(root, "losses",
@@ -311,40 +331,86 @@ int view_json(const struct report *r, FILE *to, struct error *err)
 	return ret;
 }
 
-static bool is_regular(const char *path)
+/* Devices and pipes cannot be renamed over: /dev/stderr, /dev/null, a fifo. */
+static bool is_written_in_place(const char *path)
 {
 	struct stat st;
 
-	return !stat(path, &st) && S_ISREG(st.st_mode);
+	return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
+/* The file behind `path`, whose links stay links, and the temporary beside it; both to be freed. */
+static int json_names(const char *path, char **target, char **tmp, struct error *err)
+{
+	*tmp = NULL;
+	*target = realpath(path, NULL);
+	if (!*target)
+		*target = strdup(path);
+	if (*target && asprintf(tmp, "%s.%d", *target, (int)getpid()) >= 0)
+		return 0;
+	free(*target);
+	return error_set(err, -ENOMEM, "out of memory");
+}
+
+int view_json_check(const char *path, struct error *err)
+{
+	char *target, *tmp;
+	int fd, ret;
+
+	if (!strcmp(path, "-"))
+		return 0;
+	if (is_written_in_place(path)) {
+		struct stat st;
+
+		if (!stat(path, &st) && S_ISDIR(st.st_mode))
+			return error_set(err, -EISDIR, "%s: %s", path, strerror(EISDIR));
+		return access(path, W_OK) ? error_set(err, -errno, "%s: %s", path, strerror(errno))
+					  : 0;
+	}
+	ret = json_names(path, &target, &tmp, err);
+	if (ret)
+		return ret;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
+	} else {
+		close(fd);
+		unlink(tmp);
+	}
+	free(target);
+	free(tmp);
+	return ret;
+}
+
+static int json_in_place(const struct report *r, const char *path, struct error *err)
+{
+	FILE *f = fopen(path, "w");
+	int ret =
+		f ? view_json(r, f, err) : error_set(err, -errno, "%s: %s", path, strerror(errno));
+
+	if (f && fclose(f) && !ret)
+		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
+	return ret;
 }
 
 int view_json_file(const struct report *r, const char *path, struct error *err)
 {
-	char *tmp;
-	FILE *f;
+	char *target, *tmp;
 	int ret;
 
 	if (!strcmp(path, "-"))
 		return view_json(r, stdout, err);
-	/* Devices and pipes cannot be renamed over: /dev/stderr, /dev/null, a fifo. */
-	if (!access(path, F_OK) && !is_regular(path)) {
-		f = fopen(path, "w");
-		ret = f ? view_json(r, f, err)
-			: error_set(err, -errno, "%s: %s", path, strerror(errno));
-		if (f)
-			fclose(f);
+	if (is_written_in_place(path))
+		return json_in_place(r, path, err);
+	ret = json_names(path, &target, &tmp, err);
+	if (ret)
 		return ret;
-	}
-	if (asprintf(&tmp, "%s.%d", path, (int)getpid()) < 0)
-		return error_set(err, -ENOMEM, "out of memory");
-	f = fopen(tmp, "w");
-	ret = f ? view_json(r, f, err) : error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (f && fclose(f) && !ret)
+	ret = json_in_place(r, tmp, err);
+	if (!ret && rename(tmp, target))
 		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (!ret && rename(tmp, path))
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (ret && f)
+	if (ret)
 		unlink(tmp);
+	free(target);
 	free(tmp);
 	return ret;
 }

@@ -126,6 +126,16 @@ void view_row_queue_header(char *buf, size_t size)
 		 "K/REQ");
 }
 
+bool view_outcome_known(const struct report_queue *q, enum outcome o)
+{
+	return q->outcome_evidence != EVIDENCE_ABSENT || (o != OUTCOME_BUSY && o != OUTCOME_LOST);
+}
+
+bool view_wasted_known(const struct report_queue *q)
+{
+	return q->kicks_evidence != EVIDENCE_ABSENT && q->outcome_evidence != EVIDENCE_ABSENT;
+}
+
 /* A name cut to what the column holds, with the queue's number kept. */
 static void queue_name(const struct report_queue *q, char *buf, size_t size)
 {
@@ -134,17 +144,20 @@ static void queue_name(const struct report_queue *q, char *buf, size_t size)
 
 void view_row_queue(const struct report_queue *q, char *buf, size_t size)
 {
-	char name[24], n[OUTCOMES][16], arrivals[16], kicks[16] = "absent", wasted[16] = "-",
+	char name[24], n[OUTCOMES][16], arrivals[16], kicks[16] = "absent", wasted[16] = "?",
 						      ratio[16] = "-";
 
 	queue_name(q, name, sizeof(name));
-	for (enum outcome o = 0; o < OUTCOMES; o++)
-		view_count(n[o], q->outcome[o]);
-	if (q->outcome_evidence == EVIDENCE_ABSENT)
-		snprintf(n[OUTCOME_BUSY], sizeof(n[0]), "absent");
+	for (enum outcome o = 0; o < OUTCOMES; o++) {
+		if (view_outcome_known(q, o))
+			view_count(n[o], q->outcome[o]);
+		else
+			snprintf(n[o], sizeof(n[o]), "?");
+	}
+	if (view_wasted_known(q))
+		view_count(wasted, q->wasted_kicks);
 	if (q->kicks_evidence != EVIDENCE_ABSENT) {
 		view_count(kicks, q->kicks);
-		view_count(wasted, q->wasted_kicks);
 		if (q->requests)
 			snprintf(ratio, sizeof(ratio), "%.3f",
 				 (double)q->kicks / (double)q->requests);

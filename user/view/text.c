@@ -68,6 +68,7 @@ static void put_loops(const struct report *r, unsigned int width, FILE *to)
 static void put_verdict(const struct report *r, FILE *to)
 {
 	uint64_t arrivals = 0, polled = 0, kicks = 0, wasted = 0, requests = 0;
+	bool wasted_known = true;
 	char a[16], b[16];
 
 	for (uint32_t i = 0; i < r->n_queues; i++) {
@@ -76,6 +77,7 @@ static void put_verdict(const struct report *r, FILE *to)
 		kicks += r->queue[i].kicks;
 		wasted += r->queue[i].wasted_kicks;
 		requests += r->queue[i].requests;
+		wasted_known &= view_wasted_known(&r->queue[i]);
 	}
 	if (!arrivals)
 		return;
@@ -83,7 +85,9 @@ static void put_verdict(const struct report *r, FILE *to)
 		view_count(b, arrivals));
 	fprintf(to, "; the guest sent %s kicks", view_count(a, kicks));
 	fprintf(to, " for %s requests", view_count(a, requests));
-	fprintf(to, ", %s of them for nothing.\n", view_percent(a, wasted, kicks));
+	if (wasted_known && kicks)
+		fprintf(to, ", %s of them for nothing", view_percent(a, wasted, kicks));
+	fputs(".\n", to);
 }
 
 static const char *guest_get(const struct report *r, const char *key)
@@ -185,18 +189,20 @@ static void put_interval_stage(const struct report *interval, enum stage s, FILE
  * loop. */
 void view_interval_line(const struct report *interval, const struct report *total, FILE *to)
 {
-	char a[16], b[16], c[16], d[16];
+	char a[16], b[16], c[16];
 	double seconds = (double)interval->duration_ns / 1e9;
 
 	for (uint32_t i = 0; i < interval->n_queues; i++) {
 		const struct report_queue *q = &interval->queue[i];
 
-		fprintf(to, "%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s  busy %s",
+		fprintf(to, "%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s",
 			(double)total->duration_ns / 1e9, q->device, q->queue, q->loop,
 			view_count(a, seconds > 0 ? (uint64_t)((double)q->requests / seconds) : 0),
 			view_percent(b, q->outcome[OUTCOME_POLLED], q->arrivals),
-			view_percent(c, q->outcome[OUTCOME_NOTIFIED], q->arrivals),
-			view_percent(d, q->outcome[OUTCOME_BUSY], q->arrivals));
+			view_percent(c, q->outcome[OUTCOME_NOTIFIED], q->arrivals));
+		if (view_outcome_known(q, OUTCOME_BUSY))
+			fprintf(to, "  busy %s",
+				view_percent(a, q->outcome[OUTCOME_BUSY], q->arrivals));
 		if (q->outcome[OUTCOME_USERSPACE])
 			fprintf(to, "  userspace %s",
 				view_percent(a, q->outcome[OUTCOME_USERSPACE], q->arrivals));

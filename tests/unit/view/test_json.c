@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <handoff/compiler.h>
 #include <handoff/report.h>
 #include <handoff/view.h>
 
@@ -124,6 +125,33 @@ static void test_json__guest_values_have_types(void **state)
 	report_free(r);
 }
 
+/* Without the kernel's evidence nobody counted busy and lost arrivals, wasted kicks or exits. */
+static void test_json__untraced_figures_are_left_out(void **state)
+{
+	static const char *const of_queue[] = { "wasted_kicks" };
+	static const char *const of_outcomes[] = { "busy", "lost" };
+	static const char *const of_vcpu[] = { "mmio_writes", "pio", "user_exits" };
+	struct report *r = sample_report();
+	json_t *root, *queue, *outcomes, *vcpu;
+
+	r->queue[0].outcome_evidence = EVIDENCE_ABSENT;
+	r->hooks[0] = '\0';
+	root = view_json_document(r);
+	queue = json_array_get(json_object_get(root, "queues"), 0);
+	outcomes = json_object_get(queue, "outcomes");
+	vcpu = json_array_get(json_object_get(root, "vcpus"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(of_queue); i++)
+		assert_null(json_object_get(queue, of_queue[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(of_outcomes); i++)
+		assert_null(json_object_get(outcomes, of_outcomes[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(of_vcpu); i++)
+		assert_null(json_object_get(vcpu, of_vcpu[i]));
+	assert_non_null(json_object_get(queue, "kicks"));
+	assert_non_null(json_object_get(outcomes, "notified"));
+	json_decref(root);
+	report_free(r);
+}
+
 /* Bytes that are no UTF-8 do not spoil the document. */
 static void test_json__survives_bad_utf8(void **state)
 {
@@ -169,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_json__account_adds_up_to_one),
 		cmocka_unit_test(test_json__absent_exits_are_left_out),
 		cmocka_unit_test(test_json__guest_values_have_types),
+		cmocka_unit_test(test_json__untraced_figures_are_left_out),
 		cmocka_unit_test(test_json__survives_bad_utf8),
 		cmocka_unit_test(test_json__full_device_is_an_error),
 		cmocka_unit_test(test_json__missing_folder_is_an_error),
