@@ -4,7 +4,7 @@
 # bench_*.sh.
 
 handoff=${HANDOFF:?is set by make}
-rounds=${ROUNDS:-7}
+rounds=${ROUNDS:-7} # each side
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/handoff-bench.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
