@@ -89,7 +89,8 @@ level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
-all: $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) $(OUT)/Kbuild.note ## build all but tests (default)
+everything := $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) $(OUT)/Kbuild.note
+all: $(everything) ## build all but tests (default)
 
 # --- stamps: a file that changes only when its text does -----------------------------------------
 # $(call stamp,file,text): everything that depends on the file is rebuilt when the text changes.
