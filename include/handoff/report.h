@@ -20,7 +20,7 @@
 
 struct report_stage {
 	enum evidence evidence;
-	char reason[REPORT_TEXT]; /* why absent, or the rule it is inferred by; "" if exact */
+	char reason[REPORT_TEXT]; /* why absent, or the rule it is inferred or sampled by */
 	struct hist hist;
 };
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <abi/stats.h>
 #include <handoff/compiler.h>
 
 struct judge {
@@ -100,7 +101,9 @@ static void decide_request(const struct judge *j)
 
 	for (s = STAGE_SERVICE; s <= STAGE_IRQ; s++)
 		if (!lacks(j, s, NEEDS(PROGRAM_ARMED)))
-			rule(j, s, EVIDENCE_EXACT, "%s", "");
+			rule(j, s, EVIDENCE_EXACT,
+			     "of requests that a spin found one in %d is timed and counts for all",
+			     STATS_POLLED_PER_TIMED);
 }
 
 static void decide_return(const struct judge *j)

@@ -15,23 +15,17 @@
 #include <handoff/stats.h>
 #include "virtio_bus.h"
 
-/*
- * While armed, clocks are read for every turn that a kick brought, and for one in so many of those
- * a spin brought: such a request may take a third of a microsecond, and four clock readings and two
- * histograms are a third of that. The one timed stands for the others.
- */
-#define POLLED_PER_TIMED 32
-
+/* How many turns the present one stands for in histograms; 0 = it is not timed. */
 static uint32_t virtio_queue_weight(struct VirtQueue *vq, enum virtio_arrival how)
 {
 	if (!stats_armed())
 		return 0;
 	if (how != ARRIVAL_POLLED)
 		return 1;
-	if (++vq->polled_untimed < POLLED_PER_TIMED)
+	if (++vq->polled_untimed < STATS_POLLED_PER_TIMED)
 		return 0;
 	vq->polled_untimed = 0;
-	return POLLED_PER_TIMED;
+	return STATS_POLLED_PER_TIMED;
 }
 
 void virtio_queue_add_leg(struct VirtQueue *vq, enum stats_leg leg, int64_t ns, uint32_t weight)
