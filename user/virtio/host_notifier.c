@@ -101,7 +101,7 @@ void virtio_queue_aio_attach_host_notifier(struct VirtQueue *vq, struct AioConte
 	 */
 	if (!vq->vring.notification)
 		vring_set_notification(&vq->vring, true);
-	vq->stats->loop = stats_loop_index(vq->vdev->stats_page, aio_context_stats(ctx));
+	virtio_queue_name_loop(vq, ctx);
 	aio_set_event_notifier(ctx, &vq->host_notifier, virtio_queue_host_notifier_aio_read,
 			       virtio_queue_host_notifier_aio_poll,
 			       virtio_queue_host_notifier_aio_poll_ready);

@@ -151,8 +151,11 @@ void virtio_queue_kick_from_userspace(struct VirtQueue *vq);
 /* The same for all queues without a write: kicks may have gone unheard. BQL. */
 void virtio_queues_look(struct VirtIODevice *vdev);
 
-/* A chain is done: written_bytes into its writable buffers, completion seen at t_ns (0: unknown).
- */
+/* ctx serves it, says its stats row from now on. Any context. */
+void virtio_queue_name_loop(struct VirtQueue *vq, struct AioContext *ctx);
+
+/* A chain is done: written_bytes into its writable buffers, completion seen at t_ns (0: unknown),
+ * for a request of that weight. */
 void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns,
 		       uint32_t weight);
 /*

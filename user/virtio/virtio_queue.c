@@ -54,9 +54,12 @@ void virtio_queue_count_arrival(struct VirtQueue *vq, enum virtio_arrival how)
 	stats_write_end(&row->seq);
 }
 
-static void name_loop(struct VirtQueue *vq)
+void virtio_queue_name_loop(struct VirtQueue *vq, struct AioContext *ctx)
 {
-	vq->stats->loop = stats_loop_index(vq->vdev->stats_page, aio_context_stats(vq->ctx));
+	uint32_t index = stats_loop_index(vq->vdev->stats_page, aio_context_stats(ctx));
+
+	/* Attaching (main context) may race with a turn that is being served: both say the same. */
+	__atomic_store_n(&vq->stats->loop, index, __ATOMIC_RELAXED);
 }
 
 static void schedule(struct VirtQueue *vq)
@@ -111,7 +114,7 @@ bool virtio_queue_serve(struct VirtQueue *vq, enum virtio_arrival how)
 		virtio_queue_count_arrival(vq, how);
 	/* No handler was attached that would have said so. */
 	if (how == ARRIVAL_USERSPACE)
-		name_loop(vq);
+		virtio_queue_name_loop(vq, vq->ctx);
 	vq->weight = virtio_queue_weight(vq, how);
 	start_ns = vq->weight ? clock_ns() : 0;
 	vq->serving = true;
@@ -230,7 +233,7 @@ void virtio_queues_enter_context(struct VirtIODevice *vdev, struct AioContext *c
 		vq->ctx = ctx;
 		/* After a stop the row goes on naming the loop that served: nobody does now. */
 		if (!vq->stats->arrivals)
-			name_loop(vq);
+			virtio_queue_name_loop(vq, vq->ctx);
 	}
 }
 
