@@ -42,6 +42,7 @@ const char run_help_text[] =
 	"interval, ? help.\n"
 	"\n"
 	"EXIT STATUS: 0 the guest ended well, or the time was over, or Ctrl-C; 1 it could not "
-	"start, or a failure of ours; 2 bad options or a bad LOAD; 3 the guest reported a failure; 4 the "
+	"start, or a failure of ours; 2 bad options or a bad LOAD; 3 the guest reported a "
+	"failure; 4 the "
 	"guest crashed (triple fault); 5 KVM gave up; 6 figures contradict each other (each "
 	"is named on standard error).";
