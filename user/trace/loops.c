@@ -115,6 +115,7 @@ static void join_settings(struct report_loop *l, const struct stats_loop *now)
 	l->poll_ns = now->poll_ns;
 	l->poll_grow = now->poll_grow;
 	l->poll_shrink = now->poll_shrink;
+	l->poll_weight = now->poll_weight;
 }
 
 static void join_loop(struct tracer *t, struct report_loop *l, unsigned int i, int64_t now_ns)

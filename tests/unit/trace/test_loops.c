@@ -49,6 +49,27 @@ static void test_loops__account_adds_up(void **state)
 	report_free(r);
 }
 
+/* Every setting of the policy and what it has learned is in the report. */
+static void test_loops__settings(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_loop *row = fake_loop(t);
+	struct report *r;
+
+	row->poll_max_ns = 1;
+	row->poll_ns = 2;
+	row->poll_grow = 3;
+	row->poll_shrink = 4;
+	row->poll_weight = 5;
+	r = fake_join(t);
+	assert_int_equal(r->loop[0].poll_max_ns, 1);
+	assert_int_equal(r->loop[0].poll_ns, 2);
+	assert_int_equal(r->loop[0].poll_grow, 3);
+	assert_int_equal(r->loop[0].poll_shrink, 4);
+	assert_int_equal(r->loop[0].poll_weight, 5);
+	report_free(r);
+}
+
 /* A loop that never noticed that it is armed has slept all the time. */
 static void test_loops__never_woken(void **state)
 {
@@ -231,6 +252,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_loops__##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(settings),
 		TEST(account_adds_up),
 		TEST(never_woken),
 		TEST(armed_before_us),
