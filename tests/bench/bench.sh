@@ -22,11 +22,14 @@ measure() {
 median() { sort -n | awk \
 	'{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
-# row "what" NUMERATOR-FILE DENOMINATOR-FILE: medians of the two, and their ratio.
+# row "what" FILE FILE: medians of the two sides, and the median of the ratios of the pairs. A pair
+# was run back to back: a machine that changes its pace now and then (a host that moves our CPUs
+# between its own) changes it between pairs, seldom within one.
 row() {
-	local a b
+	local a b ratio
 	a=$(median <"$2")
 	b=$(median <"$3")
-	awk -v what="$1" -v a="$a" -v b="$b" \
-		'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, a / b }'
+	ratio=$(paste "$2" "$3" | awk '{print $1 / $2}' | median)
+	awk -v what="$1" -v a="$a" -v b="$b" -v ratio="$ratio" \
+		'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, ratio }'
 }
