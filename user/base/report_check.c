@@ -106,7 +106,8 @@ unsigned int report_check(const struct report *r, void (*tell)(void *opaque, con
 		[LOSS_RECORDS] = "records dropped",
 		[LOSS_LOOKUPS] = "states not found",
 		[LOSS_MAPS] = "map entries refused",
-		[LOSS_CLOCK] = "ends before their beginnings",
+		/* Not LOSS_CLOCK: the kernel's fast clock may step by ns between CPUs, which is
+		 * shown among the losses and contradicts nothing. */
 	};
 	struct check c = { .tell = tell, .opaque = opaque };
 	uint32_t i;
@@ -117,7 +118,7 @@ unsigned int report_check(const struct report *r, void (*tell)(void *opaque, con
 	for (i = 0; i < r->n_loops; i++)
 		check_loop(&c, &r->loop[i]);
 	for (i = 0; i < LOSSES; i++)
-		if (r->loss[i])
+		if (r->loss[i] && losses[i])
 			violated(&c, "the tracer lost something: %" PRIu64 " %s", r->loss[i],
 				 losses[i]);
 	return c.violations;

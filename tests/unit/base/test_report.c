@@ -192,6 +192,17 @@ static void test_report__check_finds_each(void **state)
 	}
 }
 
+/* A step of the kernel's fast clock is a loss that is shown, and contradicts nothing. */
+static void test_report__check_accepts_clock_steps(void **state)
+{
+	struct report *r = good();
+	char line[300];
+
+	r->loss[LOSS_CLOCK] = 1;
+	assert_int_equal(report_check(r, keep_line, line), 0);
+	report_free(r);
+}
+
 /* A VM that was stopped may have kicked last unserved: BPF may be ahead, never behind. */
 static void test_report__check_of_a_stopped_vm(void **state)
 {
@@ -216,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_report__subtract_handovers),
 		cmocka_unit_test(test_report__check_passes),
 		cmocka_unit_test(test_report__check_finds_each),
+		cmocka_unit_test(test_report__check_accepts_clock_steps),
 		cmocka_unit_test(test_report__check_of_a_stopped_vm),
 	};
 
