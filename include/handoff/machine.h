@@ -35,6 +35,7 @@ struct machine_disk {
 	uint64_t delay_ns;  /* 0 = no delay filter */
 	bool delay_exponential;
 	bool read_only, ioeventfd;
+	bool packed; /* offer virtio 1.2's packed ring */
 	char *serial;
 };
 
@@ -50,7 +51,9 @@ struct machine_move {
 };
 
 struct machine_config {
-	const char *kernel; /* PVH ELF; NULL = the built-in load guest */
+	/* Linux bzImage, or an ELF with a PVH note; NULL = the built-in load guest */
+	const char *kernel;
+	const char *initrd; /* any file, handed to the kernel as it is; NULL = none */
 	const char *append; /* its command line; the board adds what the built-in guest needs
 			       (tsc_khz=) */
 	uint64_t memory_bytes;
@@ -74,12 +77,16 @@ struct machine_config {
 
 /* How a run ended: the exit status of machine_run. */
 enum machine_exit {
-	MACHINE_EXIT_OK =
-		0, /* guest said 0 by debug exit, or duration over, or stopped on request */
-	MACHINE_EXIT_ERROR = 1,	   /* could not start, or our own failure */
-	MACHINE_EXIT_GUEST = 3,	   /* guest reported failure by debug exit */
+	MACHINE_EXIT_OK = 0,	/* guest powered off (ACPI S5) or said 0 by debug exit, or duration
+				   over, or    stopped on request */
+	MACHINE_EXIT_ERROR = 1, /* could not start, or our own failure */
+	MACHINE_EXIT_GUEST = 3, /* guest reported failure by debug exit */
 	MACHINE_EXIT_SHUTDOWN = 4, /* triple fault */
 	MACHINE_EXIT_KVM = 5,	   /* KVM gave up */
+	/* 6 is the command's own: figures disagree */
+	MACHINE_EXIT_RESET =
+		7, /* the guest asked for a reset: it ends, as QEMU's -no-reboot does */
+	MACHINE_EXIT_PANIC = 8, /* the guest's kernel panicked */
 };
 
 struct machine;

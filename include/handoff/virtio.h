@@ -36,6 +36,7 @@ struct virtio_blk_config {
 	bool ioeventfd;		   /* off: every kick leaves to user space */
 	bool event_idx;		   /* offered */
 	bool indirect;		   /* offered */
+	bool packed;		   /* offered: the packed ring (virtio 1.2, 2.8) */
 	uint32_t seg_max;	   /* data segments of a request; 0 = queue_size - 2, at most 254 */
 	bool discard, write_zeroes; /* offered (never on a read-only disk) */
 };

@@ -29,6 +29,8 @@ struct pci_host;
 #define BOARD_ECAM_GPA	      0xb0000000ull
 #define BOARD_PCI_WINDOW_GPA  0xc0000000ull
 #define BOARD_PCI_WINDOW_END  0xfec00000ull
+#define BOARD_ACPI_GPA	      0xe0000ull /* tables, RSDP first: where a PC's BIOS has them */
+#define BOARD_ACPI_END	      0x100000ull
 #define BOARD_SERIAL_PORT     0x3f8
 #define BOARD_SERIAL_GSI      4
 
@@ -74,6 +76,7 @@ struct machine {
 	struct serial serial;
 	struct debug_exit debug_exit;
 	unsigned int guest_code;
+	uint64_t rsdp_gpa; /* of the ACPI tables; 0 = none */
 
 	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
 	struct board_disk disk[MACHINE_MAX_DISKS];
