@@ -43,6 +43,8 @@ usage_error "doubled iothread" "twice" run --iothread io0 --iothread io0
 usage_error "iothread called main" "main loop" run --iothread main
 usage_error "load and kernel" "give one of them" run --kernel x --load rw=read
 usage_error "append without kernel" "--load" run --append x
+usage_error "initrd without kernel" "--kernel" run --initrd x
+usage_error "packed is on or off" "packed=maybe" run --blk null,size=64M,packed=maybe
 usage_error "bad memory" "256M" run --memory lots
 usage_error "bad duration" "seconds" run --duration soon
 usage_error "bad delay" "exp:50us" run --blk null,size=64M,delay=often
@@ -60,7 +62,8 @@ once() {
 usage_error "unknown option, hint" "frob" run --frob
 once "the hint at --help is given once" "--help"
 usage_error "empty report name" "--json FILE" run --json ""
-usage_error "empty kernel name" "--kernel ELF" run --kernel ""
+usage_error "empty kernel name" "--kernel vmlinuz" run --kernel ""
+usage_error "empty initrd name" "--initrd initrd.img" run --kernel x --initrd ""
 usage_error "too short an interval" "at least 50" run --interval 0.01
 usage_error "too long a duration" "at most" run --duration 9999999999
 usage_error "bad iothread name" "letters" run --iothread "io 0"

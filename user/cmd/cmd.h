@@ -6,7 +6,7 @@
 
 #include <handoff/opts.h>
 
-/* Exit statuses every command shares; `run` adds those of machine.h (3, 4, 5) and EXIT_FIGURES. */
+/* Exit statuses every command shares; `run` adds those of machine.h (3, 4, 5, 7, 8). */
 enum cmd_exit { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2, CMD_FIGURES = 6 };
 
 struct command {

@@ -41,8 +41,13 @@ const char run_help_text[] =
 	"KEYS of the live screen: q quit, p pause, s sort queues, w whole run or last "
 	"interval, ? help.\n"
 	"\n"
-	"EXIT STATUS: 0 the guest ended well, or the time was over, or Ctrl-C; 1 it could not "
-	"start, or a failure of ours; 2 bad options or a bad LOAD; 3 the guest reported a "
-	"failure; 4 the "
-	"guest crashed (triple fault); 5 KVM gave up; 6 figures contradict each other (each "
-	"is named on standard error).";
+	"EXIT STATUS:\n"
+	"  0  the guest ended well, or the time was over, or Ctrl-C\n"
+	"  1  it could not start, or a failure of ours\n"
+	"  2  bad options or a bad LOAD\n"
+	"  3  the guest reported a failure\n"
+	"  4  the guest crashed (triple fault)\n"
+	"  5  KVM gave up\n"
+	"  6  figures contradict each other (each is named on standard error)\n"
+	"  7  the guest asked for a reset: the run ends instead\n"
+	"  8  the guest's kernel panicked\n";

@@ -72,6 +72,9 @@ int run_judge_loops(const struct run_options *o, struct error *err)
 	if (!o->machine.kernel && o->append)
 		return error_set(err, -EINVAL,
 				 "--append goes with --kernel; the built-in guest takes --load");
+	if (!o->machine.kernel && o->machine.initrd)
+		return error_set(err, -EINVAL,
+				 "--initrd goes with --kernel; the built-in guest needs none");
 	for (unsigned int i = 0; !ret && i < o->machine.n_iothreads; i++)
 		ret = judge_iothread(&o->machine, i, err);
 	return ret;

@@ -41,6 +41,8 @@ static const struct kv_key blk_keys[] = {
 	{ "read-only", KV_BOOL, DISK(read_only), 0, 0, NULL, "the guest may not write" },
 	{ "ioeventfd", KV_BOOL, DISK(ioeventfd), 0, 0, NULL,
 	  "off: every kick leaves to user space" },
+	{ "packed", KV_BOOL, DISK(packed), 0, 0, NULL,
+	  "on: offer the packed ring of virtio 1.2; default off" },
 	{ "serial", KV_STRING, DISK(serial), 0, 0, NULL,
 	  "what GET_ID tells, at most 20 characters" },
 	{ .name = NULL },
@@ -124,7 +126,13 @@ static int parse_lost_after(void *opaque, const char *arg, struct error *err)
 static int parse_kernel(void *opaque, const char *arg, struct error *err)
 {
 	((struct run_options *)opaque)->machine.kernel = arg;
-	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --kernel ELF");
+	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --kernel vmlinuz");
+}
+
+static int parse_initrd(void *opaque, const char *arg, struct error *err)
+{
+	((struct run_options *)opaque)->machine.initrd = arg;
+	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --initrd initrd.img");
 }
 
 static int parse_append(void *opaque, const char *arg, struct error *err)
@@ -248,8 +256,10 @@ static const struct opts_option options[] = {
 	  parse_interval },
 	{ "load", 'l', "SPEC", "what the built-in guest does, in fio's words (see LOAD)", NULL,
 	  NULL, parse_load },
-	{ "kernel", 'k', "ELF", "boot this PVH ELF instead of the built-in guest", NULL, "file",
-	  parse_kernel },
+	{ "kernel", 'k', "FILE",
+	  "boot this Linux bzImage or PVH ELF (vmlinux) instead of the built-in guest", NULL,
+	  "file", parse_kernel },
+	{ "initrd", 0, "FILE", "its initial RAM disk", NULL, "file", parse_initrd },
 	{ "append", 'a', "STR", "its command line", NULL, NULL, parse_append },
 	{ "memory", 'm', "N", "guest memory; default 256M", NULL, NULL, parse_memory },
 	{ "cpus", 'c', "N", "vCPUs; default 1", NULL, NULL, parse_cpus },
