@@ -72,6 +72,11 @@ struct machine_config {
 	 */
 	void (*console_line)(void *opaque, const char *line);
 	void *opaque;
+	/*
+	 * The serial port is standard input and output as well: bytes as they are, never waited
+	 * for. console_escape: Ctrl-A in the input is ours, as QEMU's -nographic has it.
+	 */
+	bool console_stdio, console_escape;
 	int stop_fd; /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
 };
 

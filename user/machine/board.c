@@ -164,7 +164,8 @@ int machine_run(struct machine *m)
 	for (i = 0; i < m->config->cpus; i++)
 		kvm_vcpu_pause(m->vcpu[i]);
 	/* What the guest printed last may still be on its way. */
-	console_flush(m->console);
+	if (console_flush(m->console, m->config->stop_fd) && status == MACHINE_EXIT_OK)
+		status = MACHINE_EXIT_ERROR;
 	return status;
 }
 

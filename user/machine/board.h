@@ -22,6 +22,7 @@ struct BlockBackend;
 struct IOThread;
 struct VirtIOBlock;
 struct console;
+struct console_in;
 struct pci_host;
 
 /* Guest-physical map. Below: RAM. Above the window: the CPU's and KVM's own (IOAPIC, LAPIC). */
@@ -73,6 +74,7 @@ struct machine {
 	struct kvm_vm *vm;
 	struct pci_host *pci;
 	struct console *console;
+	struct console_in *console_in; /* NULL: the guest hears nothing */
 	struct serial serial;
 	struct debug_exit debug_exit;
 	unsigned int guest_code;

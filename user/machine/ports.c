@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <handoff/log.h>
 #include <handoff/main_loop.h>
+#include <unistd.h>
 #include "console.h"
+#include "console_in.h"
 
 static void serial_send(void *opaque, uint8_t byte)
 {
@@ -32,9 +34,17 @@ static void serial_set_irq(void *opaque, bool level)
 	kvm_vm_set_irq_any(m->vm, BOARD_SERIAL_GSI, level);
 }
 
+static void serial_can_receive(void *opaque)
+{
+	struct machine *m = opaque;
+
+	console_in_room_any(m->console_in);
+}
+
 static const struct serial_ops serial_ops = {
 	.send = serial_send,
 	.can_send = serial_can_send,
+	.can_receive = serial_can_receive,
 	.set_irq = serial_set_irq,
 };
 
@@ -45,10 +55,40 @@ static void console_room(void *opaque)
 	serial_send_ready(&m->serial);
 }
 
+static unsigned int console_receive(void *opaque, const uint8_t *bytes, unsigned int n)
+{
+	struct machine *m = opaque;
+
+	return serial_receive(&m->serial, bytes, n);
+}
+
+static void console_quit(void *opaque)
+{
+	main_loop_quit_any(MACHINE_EXIT_OK);
+}
+
+static int input_start(struct machine *m, struct error *err)
+{
+	struct console_in_config config = {
+		.ctx = main_loop_aio_context_any(),
+		.fd = STDIN_FILENO,
+		.escape = m->config->console_escape,
+		.receive = console_receive,
+		.quit = console_quit,
+		.opaque = m,
+	};
+
+	if (!m->config->console_stdio)
+		return 0;
+	m->console_in = console_in_new(&config, err);
+	return m->console_in ? 0 : -ENOMEM;
+}
+
 int board_serial_start(struct machine *m, struct error *err)
 {
 	struct console_config config = {
 		.ctx = main_loop_aio_context_any(),
+		.out_fd = m->config->console_stdio ? STDOUT_FILENO : -1,
 		.line = m->config->console_line,
 		.opaque = m->config->opaque,
 		.room = console_room,
@@ -58,6 +98,10 @@ int board_serial_start(struct machine *m, struct error *err)
 	m->console = console_new(&config, err);
 	if (!m->console)
 		return -ENOMEM;
+	if (input_start(m, err)) {
+		console_free(m->console);
+		return -ENOMEM;
+	}
 	serial_init(&m->serial, &serial_ops, m);
 	memory_region_add_subregion(&m->io_root, BOARD_SERIAL_PORT, &m->serial.mr);
 	return 0;
@@ -66,6 +110,7 @@ int board_serial_start(struct machine *m, struct error *err)
 void board_serial_stop(struct machine *m)
 {
 	memory_region_del_subregion(&m->io_root, &m->serial.mr);
+	console_in_free(m->console_in);
 	serial_release(&m->serial);
 	console_free(m->console);
 }

@@ -20,7 +20,7 @@
 struct port {
 	struct serial serial;
 	char sent[64];
-	unsigned int n_sent, irq_edges;
+	unsigned int n_sent, irq_edges, rooms;
 	bool busy, irq;
 };
 
@@ -46,9 +46,15 @@ static void on_set_irq(void *opaque, bool level)
 	p->irq_edges++;
 }
 
+static void on_can_receive(void *opaque)
+{
+	((struct port *)opaque)->rooms++;
+}
+
 static const struct serial_ops ops = {
 	.send = on_send,
 	.can_send = on_can_send,
+	.can_receive = on_can_receive,
 	.set_irq = on_set_irq,
 };
 
@@ -195,6 +201,58 @@ static void test_serial__receives(void **state)
 	assert_int_equal(in(p, LSR) & 0x01, 0);
 }
 
+/* What was sent before the driver listens survives its probing and clearing of the FIFO, and comes
+ * when it does listen; the FIFO is refilled when it is empty. */
+static void test_serial__input_waits_for_the_driver(void **state)
+{
+	struct port *p = *state;
+	uint8_t bytes[20];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)('a' + i);
+	assert_int_equal(serial_receive(&p->serial, bytes, sizeof(bytes)), 0);
+	out(p, FCR, 0x01);
+	out(p, FCR, 0x07);
+	assert_int_equal(in(p, LSR) & 0x01, 0);
+	in(p, DATA);
+	assert_int_equal(p->rooms, 0);
+	out(p, IER, 0x05);
+	assert_int_equal(p->rooms, 1);
+	assert_int_equal(serial_receive(&p->serial, bytes, sizeof(bytes)), SERIAL_FIFO_BYTES);
+	for (i = 0; i < SERIAL_FIFO_BYTES; i++) {
+		assert_int_equal(p->rooms, 1);
+		assert_int_equal(in(p, DATA), 'a' + i);
+	}
+	assert_int_equal(p->rooms, 2);
+	assert_int_equal(serial_receive(&p->serial, bytes + i, sizeof(bytes) - i), 4);
+	for (; i < sizeof(bytes); i++)
+		assert_int_equal(in(p, DATA), 'a' + i);
+	/* All was taken: nobody waits to be told. */
+	assert_int_equal(p->rooms, 2);
+}
+
+/* A guest without interrupts listens by looking again and again; one that looks only to send does
+ * not. */
+static void test_serial__input_waits_for_a_poller(void **state)
+{
+	struct port *p = *state;
+	unsigned int i;
+
+	assert_int_equal(serial_receive(&p->serial, (const uint8_t *)"x", 1), 0);
+	for (i = 0; i < 1000; i++) {
+		in(p, LSR);
+		out(p, DATA, 'o');
+	}
+	assert_int_equal(p->rooms, 0);
+	for (i = 0; i < 1000 && !p->rooms; i++)
+		in(p, LSR);
+	assert_int_equal(p->rooms, 1);
+	assert_int_equal(serial_receive(&p->serial, (const uint8_t *)"x", 1), 1);
+	assert_int_equal(in(p, LSR) & 0x01, 0x01);
+	assert_int_equal(in(p, DATA), 'x');
+}
+
 /* In loopback a byte comes back instead of being sent; one too many is an overrun, told once. */
 static void test_serial__loopback_overrun(void **state)
 {
@@ -235,10 +293,16 @@ static void test_serial__survives_any_access(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_serial__sends_what_is_written), TEST(test_serial__passes_the_8250_probe),
-		TEST(test_serial__divisor_is_apart),	  TEST(test_serial__transmitter_interrupt),
-		TEST(test_serial__waits_for_room),	  TEST(test_serial__receives),
-		TEST(test_serial__loopback_overrun),	  TEST(test_serial__survives_any_access),
+		TEST(test_serial__sends_what_is_written),
+		TEST(test_serial__passes_the_8250_probe),
+		TEST(test_serial__divisor_is_apart),
+		TEST(test_serial__transmitter_interrupt),
+		TEST(test_serial__waits_for_room),
+		TEST(test_serial__receives),
+		TEST(test_serial__loopback_overrun),
+		TEST(test_serial__survives_any_access),
+		TEST(test_serial__input_waits_for_the_driver),
+		TEST(test_serial__input_waits_for_a_poller),
 	};
 
 	return cmocka_run_group_tests_name("serial", tests, NULL, NULL);
