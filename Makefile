@@ -135,6 +135,7 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 $(call objects,user/trace) $(patsubst %,%.o,$(call test_bins,bpf)): | $(SKELETONS)
 ACPI_TABLES := $(patsubst user/%.asl,$(OUT)/user/%.hex,$(wildcard user/machine/*.asl))
 $(call objects,user/machine): | $(ACPI_TABLES)
+$(ACPI_TABLES): user/machine/acpi_map.h
 $(OUT)/user/machine/load_blob.o: $(GUEST)
 
 link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \

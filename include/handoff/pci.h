@@ -39,6 +39,16 @@ struct pci_host_config {
 struct pci_host *pci_host_new(const struct pci_host_config *config, struct error *err) MUST_CHECK;
 void pci_host_free(struct pci_host *host);
 /*
+ * Port 0xcf9, which lies among the ports of the address register but is not PCI's: on PCs it resets
+ * the machine. Byte accesses there go to ops until it is NULL again, which is nobody.
+ */
+struct pci_host_port_ops {
+	uint8_t (*read)(void *opaque);
+	void (*write)(void *opaque, uint8_t value);
+};
+void pci_host_set_reset_control(struct pci_host *host, const struct pci_host_port_ops *ops,
+				void *opaque);
+/*
  * Places every BAR that has no address in the window, in slot order: there is no firmware. Memory
  * decoding stays off, as after a reset: the guest's driver turns it on. -ENOSPC with err.
  */

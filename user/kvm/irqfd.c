@@ -15,8 +15,9 @@
 
 #define PIC_PINS       16
 #define IOAPIC_PINS    24
+#define TIMER_PIN      2
 /*
- * GSIs 0-23 are the pins, as KVM routes them when it creates the irqchip; MSI routes come behind.
+ * GSIs 0-23 are the pins; MSI routes come behind.
  */
 #define FIRST_MSI_GSI  IOAPIC_PINS
 #define DEFAULT_ROUTES (PIC_PINS + IOAPIC_PINS)
@@ -44,6 +45,10 @@ static void add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip, 
 	};
 }
 
+/*
+ * As on a PC: the 8254's line, GSI 0, comes out at pin 2 of the IOAPIC, as the MADT says; pin 2 of
+ * the 8259 is its cascade, and GSI 2 nobody's.
+ */
 static void add_default_routes(struct kvm_irq_routing *table)
 {
 	uint32_t gsi;
@@ -51,8 +56,10 @@ static void add_default_routes(struct kvm_irq_routing *table)
 	for (gsi = 0; gsi < PIC_PINS; gsi++)
 		add_pin(table, gsi, gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
 			gsi % 8);
-	for (gsi = 0; gsi < IOAPIC_PINS; gsi++)
-		add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
+	add_pin(table, 0, KVM_IRQCHIP_IOAPIC, TIMER_PIN);
+	for (gsi = 1; gsi < IOAPIC_PINS; gsi++)
+		if (gsi != TIMER_PIN)
+			add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
 }
 
 /*
@@ -222,6 +229,7 @@ int kvm_irqs_init(struct kvm_vm *vm, struct error *err)
 {
 	struct kvm_irqs *irqs = &vm->irqs;
 	int limit = ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+	int ret;
 
 	if (limit <= DEFAULT_ROUTES)
 		return error_set(err, -ENOTSUP, "KVM has room for %d interrupt routes only", limit);
@@ -233,6 +241,12 @@ int kvm_irqs_init(struct kvm_vm *vm, struct error *err)
 	if (!irqs->used || !irqs->table) {
 		kvm_irqs_release(vm);
 		return error_set(err, -ENOMEM, "out of memory");
+	}
+	/* KVM's own table has the 8254 at pin 0. */
+	ret = routes_commit(vm);
+	if (ret) {
+		kvm_irqs_release(vm);
+		return error_set(err, ret, "KVM refuses its interrupt pins: %s", strerror(-ret));
 	}
 	return 0;
 }

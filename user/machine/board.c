@@ -97,10 +97,12 @@ static const struct board_part {
 	{ "PCI", pci_start, pci_stop },
 	{ "serial port", board_serial_start, board_serial_stop },
 	{ "debug exit", board_debug_exit_start, board_debug_exit_stop },
+	{ "power", board_power_start, board_power_stop }, /* off, reset, panic */
 	{ "iothreads", board_iothreads_start, board_iothreads_stop },
 	{ "disks", board_disks_start, board_disks_stop },
 	{ "BARs", bars_start, NULL }, /* all devices are plugged; there is no firmware to do it */
 	{ "vCPUs", board_cpus_start, board_cpus_stop }, /* threads, waiting */
+	{ "ACPI", board_acpi_start, NULL },		/* tables, which the boot part points to */
 	{ "boot", board_boot_start, NULL }, /* needs a vCPU: for its TSC and registers */
 	{ "moves", board_moves_start, board_moves_stop },
 	{ "control", board_control_start, board_control_stop },
@@ -166,7 +168,7 @@ int machine_run(struct machine *m)
 	/* What the guest printed last may still be on its way. */
 	if (console_flush(m->console, m->config->stop_fd) && status == MACHINE_EXIT_OK)
 		status = MACHINE_EXIT_ERROR;
-	return status;
+	return board_judge_exit(m, status);
 }
 
 int machine_free(struct machine *m)

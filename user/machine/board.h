@@ -16,6 +16,10 @@
 #include <handoff/memory.h>
 #include <handoff/stats.h>
 #include "debug_exit.h"
+#include "panic_watch.h"
+#include "power.h"
+#include "pvpanic.h"
+#include "reset.h"
 #include "serial.h"
 
 struct BlockBackend;
@@ -78,6 +82,12 @@ struct machine {
 	struct serial serial;
 	struct debug_exit debug_exit;
 	unsigned int guest_code;
+	struct power power;
+	struct AioTimer power_alarm;
+	struct reset reset;
+	struct pvpanic pvpanic;
+	struct panic_watch panic_watch;
+	bool panic_told;
 	uint64_t rsdp_gpa; /* of the ACPI tables; 0 = none */
 
 	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
@@ -98,6 +108,16 @@ int board_serial_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_serial_stop(struct machine *m);
 int board_debug_exit_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_debug_exit_stop(struct machine *m);
+
+/*
+ * power_board.c: how the guest ends its run, and ACPI. console_byte: all that the guest prints.
+ * judge_exit: what a run that ended so ended by.
+ */
+int board_power_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_power_stop(struct machine *m);
+int board_acpi_start(struct machine *m, struct error *err) MUST_CHECK;
+void board_console_byte(struct machine *m, uint8_t byte);
+int board_judge_exit(const struct machine *m, int status);
 
 /* iothreads.c. find: sets *iothread (NULL = main loop); -ENOENT with err. */
 int board_iothreads_start(struct machine *m, struct error *err) MUST_CHECK;

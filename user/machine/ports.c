@@ -17,6 +17,7 @@ static void serial_send(void *opaque, uint8_t byte)
 {
 	struct machine *m = opaque;
 
+	board_console_byte(m, byte);
 	console_put(m->console, byte);
 }
 

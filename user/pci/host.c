@@ -12,11 +12,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ADDRESS_PORT   0xcf8
-#define DATA_PORT      0xcfc
-#define PORT_BYTES     4
-#define ADDRESS_ENABLE (1u << 31)
-#define BARS_PRIORITY  (-1)
+#define ADDRESS_PORT	   0xcf8
+#define DATA_PORT	   0xcfc
+#define PORT_BYTES	   4
+#define RESET_CONTROL_PORT 0xcf9
+#define ADDRESS_ENABLE	   (1u << 31)
+#define BARS_PRIORITY	   (-1)
 
 uint32_t pci_host_config_read(struct pci_host *host, uint32_t bdf, unsigned int where,
 			      unsigned int size)
@@ -63,10 +64,17 @@ static const struct MemoryRegionOps ecam_ops = {
  */
 
 /* Only whole dwords are the register; smaller accesses belong to other devices in these ports. */
+static bool is_reset_control(const struct pci_host *host, uint64_t addr, unsigned int size)
+{
+	return addr == RESET_CONTROL_PORT - ADDRESS_PORT && size == 1 && host->reset_control;
+}
+
 static uint64_t address_port_read(void *opaque, uint64_t addr, unsigned int size)
 {
 	struct pci_host *host = opaque;
 
+	if (is_reset_control(host, addr, size))
+		return host->reset_control->read(host->reset_control_opaque);
 	return size == PORT_BYTES ? host->config_address : ~0u;
 }
 
@@ -74,8 +82,17 @@ static void address_port_write(void *opaque, uint64_t addr, uint64_t value, unsi
 {
 	struct pci_host *host = opaque;
 
-	if (size == PORT_BYTES)
+	if (is_reset_control(host, addr, size))
+		host->reset_control->write(host->reset_control_opaque, (uint8_t)value);
+	else if (size == PORT_BYTES)
 		host->config_address = (uint32_t)value;
+}
+
+void pci_host_set_reset_control(struct pci_host *host, const struct pci_host_port_ops *ops,
+				void *opaque)
+{
+	host->reset_control = ops;
+	host->reset_control_opaque = opaque;
 }
 
 static const struct MemoryRegionOps address_port_ops = {

@@ -13,7 +13,9 @@ struct pci_host {
 	struct pci_device bridge;
 	struct MemoryRegion bars; /* all BARs lie in it */
 	struct MemoryRegion ecam, address_port, data_port;
-	uint32_t config_address; /* port 0xcf8 */
+	uint32_t config_address;		       /* port 0xcf8 */
+	const struct pci_host_port_ops *reset_control; /* port 0xcf9, or NULL */
+	void *reset_control_opaque;
 };
 
 /*
