@@ -52,6 +52,12 @@ usage_error "queue size" "power of two" run --blk null,size=64M,queue-size=100
 usage_error "move of an unknown disk" "disk0" run --blk null,size=64M --move disk7,loops=main
 usage_error "move to an unknown loop" "io9" run --blk null,size=64M --move disk0,loops=io9
 usage_error "stray argument" "disk.img" run disk.img
+usage_error "unknown console" "stdio, lines or none" run --console vga
+usage_error "console and report on stdout" "--json FILE" run --console stdio --json -
+usage_error "interval untraced" "--trace" run --interval 1
+usage_error "lost-after untraced" "--trace" run --lost-after 1
+usage_error "move without any disk" "add --blk" run --kernel x --move disk0,loops=main
+usage_error "no vCPU" "1 to 64" run --cpus 0
 usage_error "unknown fault" "refuse-ioeventfd" run --fault flood
 
 # once "sentence" "words": the words stand once in the line of the last usage_error.

@@ -3,6 +3,10 @@
  * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege;
  * the parent watches it (run_watch.c), traced or not. They share nothing but two pipes, and the VMM
  * goes on when the watcher dies.
+ *
+ * With --console stdio the VMM moves the bytes between the guest's serial port and standard input
+ * and output; the watcher owns the terminal's mode (run_terminal.c) and says what it has to say on
+ * stderr.
  */
 #ifndef HANDOFF_CMD_RUN_H
 #define HANDOFF_CMD_RUN_H
@@ -19,10 +23,13 @@ struct run_disk {
 	char *delay; /* "50us" or "exp:50us" */
 };
 
+enum run_console { RUN_CONSOLE_DEFAULT, RUN_CONSOLE_STDIO, RUN_CONSOLE_LINES, RUN_CONSOLE_NONE };
+
 struct run_options {
 	bool trace, duration_given;
+	enum run_console console;
 	const char *json, *load, *append;
-	uint64_t duration_ns, interval_ns, lost_after_ns;
+	uint64_t duration_ns, interval_ns, lost_after_ns; /* 0 = not given */
 	struct run_disk disk[MACHINE_MAX_DISKS];
 	struct machine_config machine;
 };

@@ -135,6 +135,18 @@ static int apply_time(struct run_options *o)
 	return 0;
 }
 
+static void apply_output(struct run_options *o)
+{
+	bool stdout_is_free = !o->trace && !(o->json && !strcmp(o->json, "-"));
+
+	if (o->console == RUN_CONSOLE_DEFAULT)
+		o->console =
+			o->machine.kernel && stdout_is_free ? RUN_CONSOLE_STDIO : RUN_CONSOLE_LINES;
+	/* Beside the guest's bytes no line is welcome that was not asked for. */
+	if (!o->interval_ns && o->console != RUN_CONSOLE_STDIO)
+		o->interval_ns = RUN_DEFAULT_INTERVAL_NS;
+}
+
 static int name_disks(struct run_options *o)
 {
 	for (unsigned int i = 0; i < o->machine.n_disks; i++) {
@@ -151,8 +163,14 @@ static int name_disks(struct run_options *o)
 
 int run_defaults_apply(struct run_options *o, struct error *err)
 {
-	int ret = o->machine.n_disks ? 0 : add_default_disk(o, err);
+	int ret = 0;
 
+	if (!o->machine.memory_bytes)
+		o->machine.memory_bytes =
+			o->machine.kernel ? RUN_KERNEL_MEMORY_BYTES : RUN_DEFAULT_MEMORY_BYTES;
+	apply_output(o);
+	if (!o->machine.n_disks && !o->machine.kernel)
+		ret = add_default_disk(o, err);
 	if (ret)
 		return ret;
 	if (name_disks(o) || apply_time(o))

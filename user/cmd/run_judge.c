@@ -61,10 +61,8 @@ static int judge_iothread(const struct machine_config *m, unsigned int index, st
 	return 0;
 }
 
-int run_judge_loops(const struct run_options *o, struct error *err)
+static int judge_guest(const struct run_options *o, struct error *err)
 {
-	int ret = 0;
-
 	if (o->machine.kernel && o->load)
 		return error_set(
 			err, -EINVAL,
@@ -75,6 +73,29 @@ int run_judge_loops(const struct run_options *o, struct error *err)
 	if (!o->machine.kernel && o->machine.initrd)
 		return error_set(err, -EINVAL,
 				 "--initrd goes with --kernel; the built-in guest needs none");
+	return 0;
+}
+
+/* What would be without effect is most likely a mistake. */
+static int judge_output(const struct run_options *o, struct error *err)
+{
+	if (!o->trace && (o->interval_ns || o->lost_after_ns))
+		return error_set(err, -EINVAL,
+				 "--%s goes with --trace: without it nothing is watched",
+				 o->interval_ns ? "interval" : "lost-after");
+	if (o->console == RUN_CONSOLE_STDIO && o->json && !strcmp(o->json, "-"))
+		return error_set(err, -EINVAL,
+				 "--console stdio and --json - both want standard output: write "
+				 "--json FILE");
+	return 0;
+}
+
+int run_judge_early(const struct run_options *o, struct error *err)
+{
+	int ret = judge_guest(o, err);
+
+	if (!ret)
+		ret = judge_output(o, err);
 	for (unsigned int i = 0; !ret && i < o->machine.n_iothreads; i++)
 		ret = judge_iothread(&o->machine, i, err);
 	return ret;
@@ -197,6 +218,9 @@ static int judge_move(const struct machine_config *m, const struct machine_move 
 {
 	const struct machine_disk *disk = NULL;
 
+	if (!m->n_disks)
+		return error_set(err, -EINVAL,
+				 "--move: there is no disk; add --blk null,size=64M, for one");
 	if (!move->disk)
 		return error_set(err, -EINVAL, "--move: no disk; write --move %s,loops=io0:main",
 				 m->disk[0].id);

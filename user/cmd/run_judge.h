@@ -5,9 +5,9 @@
 
 #include "run.h"
 
-/* The guest's own options and the iothreads: before the defaults are applied. 0, or -EINVAL with
- * err. */
-int run_judge_loops(const struct run_options *o, struct error *err) MUST_CHECK;
+/* The guest's own options, the output's and the iothreads: before the defaults are applied. 0, or
+ * -EINVAL with err. */
+int run_judge_early(const struct run_options *o, struct error *err) MUST_CHECK;
 
 /* Disks and moves, once every disk has its id. 0, or -EINVAL with err. */
 int run_judge_disks(const struct run_options *o, struct error *err) MUST_CHECK;

@@ -168,6 +168,23 @@ static int parse_cpus(void *opaque, const char *arg, struct error *err)
 	return 0;
 }
 
+static int parse_console(void *opaque, const char *arg, struct error *err)
+{
+	static const char *const kinds[] = {
+		[RUN_CONSOLE_STDIO] = "stdio",
+		[RUN_CONSOLE_LINES] = "lines",
+		[RUN_CONSOLE_NONE] = "none",
+	};
+
+	for (enum run_console kind = RUN_CONSOLE_STDIO; kind < ARRAY_SIZE(kinds); kind++) {
+		if (strcmp(arg, kinds[kind]))
+			continue;
+		((struct run_options *)opaque)->console = kind;
+		return 0;
+	}
+	return error_set(err, -EINVAL, "%s: no such console; write stdio, lines or none", arg);
+}
+
 static int parse_iothread(void *opaque, const char *arg, struct error *err)
 {
 	struct run_options *o = opaque;
@@ -261,12 +278,18 @@ static const struct opts_option options[] = {
 	  "file", parse_kernel },
 	{ "initrd", 0, "FILE", "its initial RAM disk", NULL, "file", parse_initrd },
 	{ "append", 'a', "STR", "its command line", NULL, NULL, parse_append },
-	{ "memory", 'm', "N", "guest memory; default 256M", NULL, NULL, parse_memory },
+	{ "memory", 'm', "N", "guest memory; default 256M, with --kernel 1G", NULL, NULL,
+	  parse_memory },
 	{ "cpus", 'c', "N", "vCPUs; default 1", NULL, NULL, parse_cpus },
 	{ "iothread", 0, "ID,KEY=VALUE,...", "add an iothread", iothread_keys, NULL,
 	  parse_iothread },
 	{ "blk", 'b', "FILE|null,KEY=VALUE,...", "add a virtio-blk disk", blk_keys, "file",
 	  parse_blk },
+	{ "console", 0, "KIND",
+	  "the guest's serial port: stdio (standard input and output as they are, see CONSOLE), lines "
+	  "(each marked as the guest's) or none; default lines, for --kernel stdio unless --trace or "
+	  "--json - is given",
+	  NULL, "stdio|lines|none", parse_console },
 	{ "move", 0, "DISK,KEY=VALUE,...", "hand a disk from loop to loop while the guest runs",
 	  move_keys, NULL, parse_move },
 	{ "lost-after", 0, "TIME", "an arrival not served within this time is lost; default 100ms",
@@ -290,15 +313,11 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 	int ret;
 
 	*o = (struct run_options){
-		.interval_ns = NS_PER_S,
-		.machine = { .memory_bytes = 256 * MIB,
-			     .cpus = 1,
-			     .ioeventfd_limit = -1,
-			     .stop_fd = -1 },
+		.machine = { .cpus = 1, .ioeventfd_limit = -1, .stop_fd = -1 },
 	};
 	ret = opts_parse(&run_opts, argc, argv, o, err);
 	if (!ret)
-		ret = run_judge_loops(o, err);
+		ret = run_judge_early(o, err);
 	if (!ret)
 		ret = run_defaults_apply(o, err);
 	return ret ? ret : run_judge_disks(o, err);

@@ -30,7 +30,8 @@ static bool json_on_stdout(const struct run_options *o)
 
 bool run_screen_wanted(const struct run_options *o)
 {
-	return o->trace && !json_on_stdout(o) && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
+	return o->trace && o->console != RUN_CONSOLE_STDIO && !json_on_stdout(o) &&
+	       isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
 }
 
 struct run_screen *run_screen_new(const struct run_options *o)
@@ -73,6 +74,8 @@ void run_screen_interval(struct run_screen *s, const struct report *interval,
 {
 	if (s->live)
 		view_live_update(s->live, interval, total);
+	else if (s->o->console == RUN_CONSOLE_STDIO)
+		view_interval_line(interval, total, stderr);
 	else if (!json_on_stdout(s->o))
 		view_interval_line(interval, total, stdout);
 	fflush(stdout);
@@ -93,6 +96,8 @@ void run_screen_talk(struct run_screen *s, const char *line)
 
 void run_screen_console(struct run_screen *s, const char *line)
 {
+	if (s->o->console != RUN_CONSOLE_LINES)
+		return;
 	if (s->live)
 		view_live_message(s->live, line);
 	else

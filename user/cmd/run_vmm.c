@@ -17,6 +17,7 @@
 
 #include "cmd.h"
 #include "run.h"
+#include "run_terminal.h"
 
 #define LOAD_GUEST_EXIT_USAGE 2 /* GUEST_EXIT_USAGE of user/guest/guest.h */
 
@@ -79,6 +80,11 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes)
 	if (config.stop_fd < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return MACHINE_EXIT_ERROR;
+	}
+	if (o->console == RUN_CONSOLE_STDIO) {
+		run_terminal_ignore_job_control();
+		config.console_stdio = true;
+		config.console_escape = isatty(STDIN_FILENO);
 	}
 	config.console_line = console_line;
 	config.opaque = &pipes;

@@ -25,12 +25,16 @@
 #include "cmd.h"
 #include "run.h"
 #include "run_lines.h"
+#include "run_terminal.h"
 
 /* How the built-in guest begins its last line when it cannot go on. */
 #define GUEST_ERROR "handoff-guest: error: "
 
 #define STOP_GRACE_S                                                                               \
 	10 /* from asking the VMM to stop to killing it: a drain may wait for a slow disk */
+
+/* How soon a terminal is tried again that belongs to another job. */
+#define TERMINAL_RETRY_MS 500
 
 enum source {
 	SOURCE_TALK,
@@ -50,6 +54,8 @@ struct watch {
 	int pidfd, signal_fd, tick_fd, stop_fd;
 	struct run_lines talk, err;
 	struct run_screen *screen;
+	struct run_terminal terminal;
+	bool terminal_retry;
 	struct tracer *tracer;
 	struct report *total, *before, *interval;
 	bool ended, stopping, failed;
@@ -127,7 +133,8 @@ static void on_ready(struct watch *w)
 		fail(w, "", &err);
 		return;
 	}
-	if (w->o->trace)
+	w->terminal_retry = run_terminal_enter(&w->terminal);
+	if (w->o->trace && w->o->interval_ns)
 		arm_timer(w->tick_fd, (int64_t)w->o->interval_ns, (int64_t)w->o->interval_ns);
 	if (write(w->pipes.go, "g", 1) != 1) {
 		error_set(&err, -EPIPE, "the VMM ended before it started");
@@ -167,11 +174,28 @@ static void on_err_line(void *opaque, const char *line)
 		fprintf(stderr, "%s\n", line);
 }
 
+/* Only with a terminal as the console: it is to be in order while another job has it. */
+static void on_job_control(struct watch *w, int signo)
+{
+	if (signo == SIGTSTP) {
+		run_terminal_leave(&w->terminal);
+		kill(getpid(), SIGSTOP);
+	} else if (w->screen && !w->ended) {
+		/* Whoever stopped us has most likely changed the mode. */
+		run_terminal_forget(&w->terminal);
+		w->terminal_retry = run_terminal_enter(&w->terminal);
+	}
+}
+
 static void on_signal(struct watch *w)
 {
 	struct signalfd_siginfo si;
 
 	while (read(w->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGTSTP || si.ssi_signo == SIGCONT) {
+			on_job_control(w, (int)si.ssi_signo);
+			continue;
+		}
 		/* A terminal sent Ctrl-C to the VMM as well; asking twice does no harm there. */
 		if (si.ssi_signo != SIGWINCH || (w->screen && run_screen_input(w->screen)))
 			stop_vmm(w, false);
@@ -215,7 +239,11 @@ static void watch_once(struct watch *w)
 		[SOURCE_STDIN] = { live ? STDIN_FILENO : -1, POLLIN, 0 },
 	};
 
-	if (poll(fds, SOURCES, -1) < 0)
+	int ready = poll(fds, SOURCES, w->terminal_retry ? TERMINAL_RETRY_MS : -1);
+
+	if (!ready)
+		w->terminal_retry = run_terminal_enter(&w->terminal);
+	if (ready <= 0)
 		return;
 	if (fds[SOURCE_SIGNAL].revents)
 		on_signal(w);
@@ -273,6 +301,7 @@ static int finish(struct watch *w)
 	struct error err;
 
 	run_screen_free(w->screen);
+	run_terminal_leave(&w->terminal);
 	if (status == CMD_USAGE) {
 		snprintf(err.msg, sizeof(err.msg), "--load: %s", w->guest_error);
 		return cmd_usage(&run_opts, &err);
@@ -291,7 +320,9 @@ static int finish(struct watch *w)
 	}
 	if (!w->guest_result[0] || !report_set_guest(w->total, w->guest_result))
 		explain_no_guest(w);
-	if (!json_only)
+	if (w->o->console == RUN_CONSOLE_STDIO)
+		view_summary(w->total, 0, stderr);
+	else if (!json_only)
 		view_summary(w->total, 0, stdout);
 	if (w->o->json && view_json_file(w->total, w->o->json, &err) < 0) {
 		log_error("run: --json: %s", err.msg);
@@ -305,11 +336,15 @@ static int finish(struct watch *w)
 }
 
 /* SIGQUIT too: from a terminal it kills the VMM, and the screen is to be put in order. */
-static int watch_signals(void)
+static int watch_signals(const struct run_terminal *terminal)
 {
 	sigset_t set;
 
 	run_stop_signals(&set);
+	if (terminal->wanted) {
+		sigaddset(&set, SIGTSTP);
+		sigaddset(&set, SIGCONT);
+	}
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -336,7 +371,6 @@ int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes)
 		.pipes = pipes,
 		.err = { .eof = pipes.err < 0 },
 		.pidfd = (int)syscall(SYS_pidfd_open, vmm, 0),
-		.signal_fd = watch_signals(),
 		.tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 		.stop_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 		.total = report_new(),
@@ -345,6 +379,8 @@ int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes)
 	};
 	int status;
 
+	run_terminal_init(&w.terminal, o->console == RUN_CONSOLE_STDIO);
+	w.signal_fd = watch_signals(&w.terminal);
 	if (w.pidfd < 0 || w.signal_fd < 0 || w.tick_fd < 0 || w.stop_fd < 0 || !w.total ||
 	    !w.before || !w.interval) {
 		log_error("run: cannot watch the VMM: %s", strerror(errno));
