@@ -105,6 +105,56 @@ static void test_config__address_port(void **state)
 	board_release(&b);
 }
 
+struct reset_port {
+	unsigned int reads, writes;
+	uint8_t value;
+};
+
+static uint8_t reset_port_read(void *opaque)
+{
+	((struct reset_port *)opaque)->reads++;
+	return 0x5a;
+}
+
+static void reset_port_write(void *opaque, uint8_t value)
+{
+	((struct reset_port *)opaque)->writes++;
+	((struct reset_port *)opaque)->value = value;
+}
+
+/* Port 0xcf9 has a device of its own: bytes at just this address are its, and nothing else is. */
+static void test_config__reset_port(void **state)
+{
+	static const struct pci_host_port_ops ops = { reset_port_read, reset_port_write };
+	struct reset_port port = { 0 };
+	unsigned int i, size, value;
+	struct board b;
+
+	board_init(&b, true);
+	pci_host_set_reset_control(b.host, &ops, &port);
+	address_space_write(&b.io, 0xcf8, "\x04\x06\x00\x80", 4);
+	for (i = 0; i < 4; i++)
+		for (size = 1; size <= 4; size *= 2)
+			if (i != 1 && !(i % size))
+				address_space_read(&b.io, 0xcf8 + i, &value, size);
+	address_space_write(&b.io, 0xcf8, "\x06", 1);
+	address_space_write(&b.io, 0xcf8, "\x06\x06", 2);
+	address_space_write(&b.io, 0xcfa, "\x06\x06", 2);
+	assert_int_equal(port.reads + port.writes, 0);
+	address_space_write(&b.io, 0xcf9, "\x0e", 1);
+	assert_int_equal(port.writes, 1);
+	assert_int_equal(port.value, 0x0e);
+	value = 0;
+	address_space_read(&b.io, 0xcf9, &value, 1);
+	assert_int_equal(value, 0x5a);
+	address_space_read(&b.io, 0xcf8, &value, 4);
+	assert_int_equal(value, 0x80000604);
+	pci_host_set_reset_control(b.host, NULL, NULL);
+	address_space_write(&b.io, 0xcf9, "\x06", 1);
+	assert_int_equal(port.writes, 1);
+	board_release(&b);
+}
+
 /* A board without ECAM has the ports. */
 static void test_config__works_without_ecam(void **state)
 {
@@ -314,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_config__header),
 		cmocka_unit_test(test_config__ports_equal_ecam),
 		cmocka_unit_test(test_config__address_port),
+		cmocka_unit_test(test_config__reset_port),
 		cmocka_unit_test(test_config__works_without_ecam),
 		cmocka_unit_test(test_config__extended_space_is_zero),
 		cmocka_unit_test(test_config__odd_accesses),
