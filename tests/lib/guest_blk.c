@@ -112,16 +112,25 @@ static void add_status(struct guest_blk *guest, uint8_t bits)
 	guest_blk_common_write(guest, VIRTIO_PCI_COMMON_STATUS, guest_blk_status(guest) | bits, 1);
 }
 
+static void read_offer(struct guest_blk *guest)
+{
+	unsigned int i;
+
+	guest->offered = 0;
+	for (i = 0; i < 2; i++) {
+		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_DFSELECT, i, 4);
+		guest->offered |= guest_blk_common_read(guest, VIRTIO_PCI_COMMON_DF, 4) << 32 * i;
+	}
+}
+
 bool guest_blk_negotiate(struct guest_blk *guest, uint64_t features)
 {
 	unsigned int i;
 
 	add_status(guest, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	add_status(guest, VIRTIO_CONFIG_S_DRIVER);
-	guest->offered = 0;
+	read_offer(guest);
 	for (i = 0; i < 2; i++) {
-		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_DFSELECT, i, 4);
-		guest->offered |= guest_blk_common_read(guest, VIRTIO_PCI_COMMON_DF, 4) << 32 * i;
 		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_GFSELECT, i, 4);
 		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_GF, features >> 32 * i & ~0u, 4);
 	}
@@ -148,8 +157,10 @@ static void write_address(struct guest_blk *guest, unsigned int reg, uint64_t gp
 
 void guest_blk_setup_queues(struct guest_blk *guest, unsigned int n_queues, uint16_t size)
 {
-	bool event_idx = guest->features >> VIRTIO_RING_F_EVENT_IDX & 1;
-	bool indirect = guest->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
+	const unsigned int flags =
+		(guest->features >> VIRTIO_RING_F_EVENT_IDX & 1 ? GUEST_RING_EVENT_IDX : 0) |
+		(guest->features >> VIRTIO_RING_F_INDIRECT_DESC & 1 ? GUEST_RING_INDIRECT : 0) |
+		(guest->features >> VIRTIO_F_RING_PACKED & 1 ? GUEST_RING_PACKED : 0);
 	unsigned int i;
 
 	guest->n_queues = n_queues;
@@ -160,8 +171,7 @@ void guest_blk_setup_queues(struct guest_blk *guest, unsigned int n_queues, uint
 
 		memset(q, 0, sizeof(*q));
 		q->area_gpa = AREA_GPA + i * AREA_BYTES;
-		guest_ring_init(&q->ring, guest->board->ram, q->area_gpa, size, event_idx,
-				indirect);
+		guest_ring_init(&q->ring, guest->board->ram, q->area_gpa, size, flags);
 		set_msix_entry(guest, i + 1);
 		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_Q_SELECT, i, 2);
 		guest_blk_common_write(guest, VIRTIO_PCI_COMMON_Q_SIZE, size, 2);
@@ -184,7 +194,9 @@ void guest_blk_driver_ok(struct guest_blk *guest)
 void guest_blk_start(struct guest_blk *guest, uint64_t features, unsigned int n_queues,
 		     uint16_t size)
 {
-	if (!guest_blk_negotiate(guest, features | 1ull << VIRTIO_F_VERSION_1))
+	read_offer(guest);
+	features |= 1ull << VIRTIO_F_VERSION_1 | (guest->offered & 1ull << VIRTIO_F_RING_PACKED);
+	if (!guest_blk_negotiate(guest, features))
 		fail_msg("features refused");
 	guest_blk_setup_queues(guest, n_queues, size);
 	guest_blk_driver_ok(guest);

@@ -48,7 +48,7 @@ bool guest_blk_negotiate(struct guest_blk *guest, uint64_t features);
 /* Rings of all queues at fixed places, MSI-X message data = queue + 1, 0 for configuration. */
 void guest_blk_setup_queues(struct guest_blk *guest, unsigned int n_queues, uint16_t size);
 void guest_blk_driver_ok(struct guest_blk *guest);
-/* All of the above. */
+/* All of the above; takes the packed ring as well if the device offers it. */
 void guest_blk_start(struct guest_blk *guest, uint64_t features, unsigned int n_queues,
 		     uint16_t size);
 void guest_blk_reset(struct guest_blk *guest);

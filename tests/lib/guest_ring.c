@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The driver's side of a split virtqueue; see guest_ring.h. */
+/* The driver's side of a virtqueue: set-up, chains, and what the split ring has of its own; see
+ * guest_ring.h. */
 #include "guest_ring.h"
 
 #include <assert.h>
@@ -26,7 +27,7 @@ uint64_t guest_ring_bytes(unsigned int size)
 }
 
 void guest_ring_init(struct guest_ring *ring, struct guest_ram *ram, uint64_t gpa, uint16_t size,
-		     bool event_idx, bool indirect)
+		     unsigned int flags)
 {
 	unsigned int i;
 	void *hva = guest_ram_hva(ram, gpa, guest_ring_bytes(size));
@@ -40,12 +41,18 @@ void guest_ring_init(struct guest_ring *ring, struct guest_ram *ram, uint64_t gp
 		.avail_gpa = gpa + desc_bytes(size),
 		.used_gpa = gpa + desc_bytes(size) + avail_bytes(size),
 		.size = size,
-		.event_idx = event_idx,
-		.indirect = indirect,
+		.event_idx = flags & GUEST_RING_EVENT_IDX,
+		.indirect = flags & GUEST_RING_INDIRECT,
+		.packed = flags & GUEST_RING_PACKED,
 	};
+	/* Of each layout its own; the other's are there for doing it wrong. */
 	ring->desc = hva;
+	ring->packed = hva;
 	ring->avail = guest_ram_hva(ram, ring->layout.avail_gpa, PAGE);
 	ring->used = guest_ram_hva(ram, ring->layout.used_gpa, PAGE);
+	ring->driver_event = (void *)ring->avail;
+	ring->device_event = (void *)ring->used;
+	ring->avail_at.wrap = ring->used_at.wrap = true;
 	ring->n_free = size;
 	for (i = 0; i < size; i++)
 		ring->next_free[i] = i + 1;
@@ -65,6 +72,43 @@ static void fill_desc(void *table, unsigned int i, const struct guest_buffer *bu
 	memcpy((char *)table + i * sizeof(desc), &desc, sizeof(desc));
 }
 
+static void fill_table(const struct guest_ring *ring, void *table, unsigned int i,
+		       const struct guest_buffer *buffer, bool more)
+{
+	struct vring_packed_desc desc = {
+		.addr = buffer->gpa,
+		.len = buffer->len,
+		/* Reserved: whatever it is (virtio 1.2, 2.8.7). */
+		.id = 0xbad,
+		.flags = (buffer->in ? VRING_DESC_F_WRITE : 0) | VRING_DESC_F_NEXT |
+			 VRING_DESC_F_INDIRECT | 1u << VRING_PACKED_DESC_F_AVAIL,
+	};
+
+	if (ring->layout.packed)
+		memcpy((char *)table + i * sizeof(desc), &desc, sizeof(desc));
+	else
+		fill_desc(table, i, buffer, more ? (int)i + 1 : -1);
+}
+
+static int add_packed(struct guest_ring *ring, const struct guest_buffer *buffers, unsigned int n)
+{
+	uint16_t id = ring->first_free;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		guest_ring_put(ring, (struct vring_packed_desc){
+					     .addr = buffers[i].gpa,
+					     .len = buffers[i].len,
+					     .id = id,
+					     .flags = (buffers[i].in ? VRING_DESC_F_WRITE : 0) |
+						      (i + 1 < n ? VRING_DESC_F_NEXT : 0),
+				     });
+	ring->first_free = ring->next_free[id];
+	ring->n_free -= n;
+	ring->chain_len[id] = n;
+	return id;
+}
+
 int guest_ring_add(struct guest_ring *ring, const struct guest_buffer *buffers, unsigned int n)
 {
 	uint16_t head = ring->first_free, at = head;
@@ -72,6 +116,8 @@ int guest_ring_add(struct guest_ring *ring, const struct guest_buffer *buffers, 
 
 	if (!n || n > ring->n_free)
 		return -1;
+	if (ring->layout.packed)
+		return add_packed(ring, buffers, n);
 	for (i = 0; i < n; i++) {
 		uint16_t next = ring->next_free[at];
 
@@ -96,15 +142,24 @@ int guest_ring_add_indirect(struct guest_ring *ring, const struct guest_buffer *
 		return -1;
 	assert(table);
 	for (i = 0; i < n; i++)
-		fill_desc(table, i, &buffers[i], i + 1 < n ? (int)i + 1 : -1);
+		fill_table(ring, table, i, &buffers[i], i + 1 < n);
+	ring->first_free = ring->next_free[head];
+	ring->n_free--;
+	ring->chain_len[head] = 1;
+	if (ring->layout.packed) {
+		guest_ring_put(ring, (struct vring_packed_desc){
+					     .addr = table_gpa,
+					     .len = n * sizeof(struct vring_packed_desc),
+					     .id = head,
+					     .flags = VRING_DESC_F_INDIRECT,
+				     });
+		return head;
+	}
 	ring->desc[head] = (struct vring_desc){
 		.addr = table_gpa,
 		.len = n * sizeof(struct vring_desc),
 		.flags = VRING_DESC_F_INDIRECT,
 	};
-	ring->first_free = ring->next_free[head];
-	ring->n_free--;
-	ring->chain_len[head] = 1;
 	guest_ring_offer(ring, head);
 	return head;
 }
@@ -118,13 +173,18 @@ void guest_ring_offer(struct guest_ring *ring, uint16_t head)
 
 void guest_ring_publish(struct guest_ring *ring)
 {
-	__atomic_store_n(&ring->avail->idx, ring->avail_idx, __ATOMIC_RELEASE);
+	if (ring->layout.packed)
+		guest_ring_packed_publish(ring);
+	else
+		__atomic_store_n(&ring->avail->idx, ring->avail_idx, __ATOMIC_RELEASE);
 }
 
 bool guest_ring_kick_needed(struct guest_ring *ring)
 {
 	uint16_t old = ring->kicked_idx, event;
 
+	if (ring->layout.packed)
+		return guest_ring_packed_kick_needed(ring);
 	/* avail.idx before avail_event or flags; the device does it the other way round. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ring->kicked_idx = ring->avail_idx;
@@ -137,9 +197,10 @@ bool guest_ring_kick_needed(struct guest_ring *ring)
 
 static void free_chain(struct guest_ring *ring, uint16_t head)
 {
-	uint16_t i, last = head;
+	/* Of a packed ring's chain only the name comes back to the list. */
+	uint16_t i, last = head, names = ring->layout.packed ? 1 : ring->chain_len[head];
 
-	for (i = 1; i < ring->chain_len[head]; i++)
+	for (i = 1; i < names; i++)
 		last = ring->next_free[last];
 	ring->next_free[last] = ring->first_free;
 	ring->first_free = head;
@@ -147,7 +208,7 @@ static void free_chain(struct guest_ring *ring, uint16_t head)
 	ring->chain_len[head] = 0;
 }
 
-bool guest_ring_take_used(struct guest_ring *ring, uint32_t *head, uint32_t *len)
+static bool split_take(struct guest_ring *ring, uint32_t *head, uint32_t *len)
 {
 	struct vring_used_elem *elem = &ring->used->ring[ring->last_used % ring->layout.size];
 
@@ -156,6 +217,13 @@ bool guest_ring_take_used(struct guest_ring *ring, uint32_t *head, uint32_t *len
 	*head = __atomic_load_n(&elem->id, __ATOMIC_RELAXED);
 	*len = __atomic_load_n(&elem->len, __ATOMIC_RELAXED);
 	ring->last_used++;
+	return true;
+}
+
+bool guest_ring_take_used(struct guest_ring *ring, uint32_t *head, uint32_t *len)
+{
+	if (!(ring->layout.packed ? guest_ring_packed_take : split_take)(ring, head, len))
+		return false;
 	if (*head < ring->layout.size && ring->chain_len[*head])
 		free_chain(ring, *head);
 	return true;
@@ -163,13 +231,22 @@ bool guest_ring_take_used(struct guest_ring *ring, uint32_t *head, uint32_t *len
 
 void guest_ring_want_interrupt(struct guest_ring *ring, bool want)
 {
-	if (ring->layout.event_idx) {
+	if (ring->layout.packed) {
+		guest_ring_packed_want_interrupt(ring, want, 0);
+	} else if (ring->layout.event_idx) {
 		/* As far ahead as can be when it is not wanted. */
-		__atomic_store_n(&ring->avail->ring[ring->layout.size],
-				 want ? ring->last_used : (uint16_t)(ring->last_used - 1),
+		guest_ring_want_interrupt_after(ring, want ? 0 : UINT16_MAX);
+	} else {
+		__atomic_store_n(&ring->avail->flags, want ? 0 : VRING_AVAIL_F_NO_INTERRUPT,
 				 __ATOMIC_RELAXED);
-		return;
 	}
-	__atomic_store_n(&ring->avail->flags, want ? 0 : VRING_AVAIL_F_NO_INTERRUPT,
-			 __ATOMIC_RELAXED);
+}
+
+void guest_ring_want_interrupt_after(struct guest_ring *ring, uint16_t more)
+{
+	if (ring->layout.packed)
+		guest_ring_packed_want_interrupt(ring, true, more);
+	else
+		__atomic_store_n(&ring->avail->ring[ring->layout.size],
+				 (uint16_t)(ring->last_used + more), __ATOMIC_RELAXED);
 }

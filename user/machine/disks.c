@@ -57,6 +57,7 @@ static int disk_start(struct machine *m, unsigned int index, struct error *err)
 		.ioeventfd = d->ioeventfd,
 		.event_idx = true,
 		.indirect = true,
+		.packed = d->packed,
 		.discard = true,
 		.write_zeroes = true,
 	};

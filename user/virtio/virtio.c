@@ -126,6 +126,8 @@ static void start_rings(struct VirtIODevice *vdev)
 			continue;
 		vq->layout.event_idx = virtio_has_feature(vdev, VIRTIO_RING_F_EVENT_IDX);
 		vq->layout.indirect = virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+		vq->layout.packed = virtio_has_feature(vdev, VIRTIO_F_RING_PACKED);
+		vq->layout.max_chain = vdev->max_queue_size;
 		defect = vring_start(&vq->vring, vdev->ram, &vq->layout);
 		if (defect) {
 			stats_inc(&vq->stats->errors);

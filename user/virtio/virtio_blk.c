@@ -25,6 +25,8 @@ static uint64_t virtio_blk_features(const struct virtio_blk_config *config)
 		features |= 1ull << VIRTIO_RING_F_EVENT_IDX;
 	if (config->indirect)
 		features |= 1ull << VIRTIO_RING_F_INDIRECT_DESC;
+	if (config->packed)
+		features |= 1ull << VIRTIO_F_RING_PACKED;
 	return features;
 }
 

@@ -32,7 +32,7 @@ struct VirtIOBlockReq {
 	struct VirtIOBlockReq *next_free;
 	bool busy;	/* not in the pool */
 	uint32_t epoch; /* vq->epoch when popped */
-	uint16_t head;
+	struct virtqueue_chain chain;
 	uint32_t type;		  /* as the guest wrote it */
 	uint32_t data_bytes;	  /* written to the guest if all goes well */
 	volatile uint8_t *status; /* the guest's */

@@ -99,7 +99,7 @@ static void virtio_blk_req_complete(struct VirtIOBlockReq *req, uint8_t status)
 	/* From before a reset: the memory is no longer ours. */
 	if (likely(req->epoch == vq->epoch)) {
 		*req->status = status;
-		virtio_queue_push(vq, req->head, written + 1, req->blk.t_complete_ns,
+		virtio_queue_push(vq, req->chain, written + 1, req->blk.t_complete_ns,
 				  req->blk.weight);
 	}
 	pool_put(&req->s->pool[vq->index], req);
@@ -314,7 +314,7 @@ static bool handle_next(struct VirtIOBlock *s, struct VirtQueue *vq)
 	req = pool_get(pool);
 	last = &elem->in_sg[elem->in_num - 1];
 	req->status = (uint8_t *)last->iov_base + last->iov_len - 1;
-	req->head = elem->head;
+	req->chain = elem->chain;
 	req->epoch = vq->epoch;
 	req->data_bytes = 0;
 	req->flush_after = false;

@@ -156,8 +156,8 @@ void virtio_queue_name_loop(struct VirtQueue *vq, struct AioContext *ctx);
 
 /* A chain is done: written_bytes into its writable buffers, completion seen at t_ns (0: unknown),
  * for a request of that weight. */
-void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns,
-		       uint32_t weight);
+void virtio_queue_push(struct VirtQueue *vq, struct virtqueue_chain chain, uint32_t written_bytes,
+		       int64_t t_ns, uint32_t weight);
 /*
  * Nothing of vq runs by itself any more: the guest is told what it was not told, the bottom half is
  * cancelled, kicks are on. Whoever attaches or looks afterwards finds what came unheard.

@@ -131,11 +131,11 @@ bool virtio_queue_serve(struct VirtQueue *vq, enum virtio_arrival how)
 	return true;
 }
 
-void virtio_queue_push(struct VirtQueue *vq, uint16_t head, uint32_t written_bytes, int64_t t_ns,
-		       uint32_t weight)
+void virtio_queue_push(struct VirtQueue *vq, struct virtqueue_chain chain, uint32_t written_bytes,
+		       int64_t t_ns, uint32_t weight)
 {
-	vring_fill(&vq->vring, head, written_bytes, 0);
-	vring_flush(&vq->vring, 1);
+	vring_fill(&vq->vring, chain, written_bytes);
+	vring_flush(&vq->vring);
 	stats_inc(&vq->stats->completions);
 	vq->notify_pending = true;
 	if (!vq->oldest_complete_ns) {

@@ -1,46 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Split virtqueue with a hostile driver: every defect, each by the smallest ring that has it. */
-#include <lib/tap.h>
-#include <lib/guest_ring.h>
+#include "ring_fixture.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <handoff/guest_ram.h>
 
-#define RAM_BYTES  (8u << 20)
-#define RING_GPA   0x10000
-#define BUFFER_GPA 0x200000
-#define TABLE_GPA  0x300000
-#define SIZE	   8
+#define SIZE 8
 
-struct fixture {
-	struct guest_ram *ram;
-	struct guest_ring ring;
-	struct vring_state vr;
-	struct VirtQueueElement *elem;
-};
-
-static int setup(void **state)
+static int setup_event_idx(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->ram = guest_ram_new(RAM_BYTES, RAM_BYTES, NULL);
-	assert_non_null(f->ram);
-	f->elem = calloc(1, sizeof(*f->elem) + VIRTQUEUE_ELEMENT_SG(SIZE) * sizeof(struct iovec));
-	guest_ring_init(&f->ring, f->ram, RING_GPA, SIZE, true, true);
-	assert_int_equal(vring_start(&f->vr, f->ram, &f->ring.layout), VIRTQUEUE_OK);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	guest_ram_free(f->ram);
-	free(f->elem);
-	free(f);
+	setup_split(state);
+	start(*state, SIZE, true);
 	return 0;
 }
 
@@ -65,7 +34,7 @@ static void assert_breaks(struct fixture *f, uint16_t head, enum virtqueue_defec
 	guest_ring_publish(&f->ring);
 	assert_int_equal(vring_pop(&f->vr, f->elem, VIRTQUEUE_ELEMENT_SG(SIZE)), -EPROTO);
 	assert_int_equal(f->vr.defect, defect);
-	assert_int_equal(f->vr.last_avail_idx, 0);
+	assert_int_equal(f->vr.split.last_avail_idx, 0);
 	assert_int_equal(f->vr.in_use, 0);
 	assert_true(vring_empty(&f->vr));
 	assert_int_equal(vring_pop(&f->vr, f->elem, VIRTQUEUE_ELEMENT_SG(SIZE)), -EPROTO);
@@ -240,8 +209,7 @@ static void test_virtqueue__rejects_bad_buffer_address(void **state)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		guest_ring_init(&f->ring, f->ram, RING_GPA, SIZE, true, true);
-		assert_int_equal(vring_start(&f->vr, f->ram, &f->ring.layout), VIRTQUEUE_OK);
+		start(f, SIZE, true);
 		set_desc(f, 0, bad[i].gpa, bad[i].len, VRING_DESC_F_WRITE, 0);
 		assert_breaks(f, 0, VIRTQUEUE_BAD_ADDRESS);
 	}
@@ -293,8 +261,7 @@ static void test_virtqueue__rejects_bad_table_size(void **state)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
-		guest_ring_init(&f->ring, f->ram, RING_GPA, SIZE, true, true);
-		assert_int_equal(vring_start(&f->vr, f->ram, &f->ring.layout), VIRTQUEUE_OK);
+		start(f, SIZE, true);
 		set_desc(f, 0, TABLE_GPA, lens[i], VRING_DESC_F_INDIRECT, 0);
 		assert_breaks(f, 0, VIRTQUEUE_INDIRECT_BAD_SIZE);
 	}
@@ -319,7 +286,7 @@ static void test_virtqueue__rejects_table_with_next(void **state)
 	set_table(f, 0, BUFFER_GPA, 16, 0, 0);
 	set_desc(f, 0, TABLE_GPA, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1);
 	set_desc(f, 1, BUFFER_GPA, 16, 0, 0);
-	assert_breaks(f, 0, VIRTQUEUE_INDIRECT_NOT_LAST);
+	assert_breaks(f, 0, VIRTQUEUE_INDIRECT_CHAINED);
 }
 
 /* Ring and table together have more buffers than the caller has room for. */
@@ -345,7 +312,7 @@ static void test_virtqueue__rejects_more_than_4_gib(void **state)
 	unsigned int i;
 
 	assert_non_null(ram);
-	guest_ring_init(&f->ring, ram, RING_GPA, SIZE, true, true);
+	guest_ring_init(&f->ring, ram, RING_GPA, SIZE, 0);
 	assert_int_equal(vring_start(&f->vr, ram, &f->ring.layout), VIRTQUEUE_OK);
 	for (i = 0; i < 4; i++)
 		set_desc(f, i, 0, 1u << 30, VRING_DESC_F_NEXT, i + 1);
@@ -354,7 +321,7 @@ static void test_virtqueue__rejects_more_than_4_gib(void **state)
 	guest_ring_publish(&f->ring);
 	assert_int_equal(vring_pop(&f->vr, f->elem, 8), 1);
 	assert_int_equal(f->elem->out_bytes, 4ull << 30);
-	vring_unpop(&f->vr);
+	vring_unpop(&f->vr, f->elem->chain);
 	f->ring.desc[3].flags = VRING_DESC_F_NEXT;
 	set_desc(f, 4, 0, 1, 0, 0);
 	assert_int_equal(vring_pop(&f->vr, f->elem, 8), -EPROTO);
@@ -362,7 +329,7 @@ static void test_virtqueue__rejects_more_than_4_gib(void **state)
 	guest_ram_free(ram);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_virtqueue__##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_virtqueue__##name, setup_event_idx, teardown)
 
 int main(void)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Split virtqueue against random rings, mostly valid with a few wrong values, so that both what
- * passes and what is refused are reached. A fixed seed: a failure comes back.
+ * Virtqueues of both layouts against random rings, mostly valid with a few wrong values, so that
+ * both what passes and what is refused are reached; and against random bytes. A fixed seed: a
+ * failure comes back.
  */
 #include <lib/tap.h>
 #include <lib/guest_ring.h>
@@ -83,76 +84,176 @@ struct outcome {
 	unsigned int popped, broken, defects[VIRTQUEUE_DEFECTS];
 };
 
-static void fuzz_once(struct guest_ram *ram, uint64_t *seed, struct outcome *outcome)
+/* The same descriptor for a packed ring: the name where the flags were, the flags at the end. */
+static void make_packed(struct vring_desc *desc, bool table)
 {
-	uint16_t size = 1u << random_next(seed) % 6;
+	struct vring_packed_desc packed = { .addr = desc->addr, .len = desc->len };
+
+	packed.id = desc->next;
+	packed.flags =
+		desc->flags & ~(1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED);
+	if (!table)
+		packed.flags |= 1u << VRING_PACKED_DESC_F_AVAIL;
+	memcpy(desc, &packed, sizeof(packed));
+}
+
+static void random_ring(struct guest_ram *ram, struct guest_ring *ring, uint64_t *seed)
+{
+	struct vring_desc *tables = guest_ram_hva(ram, BUFFER_GPA, 64 * sizeof(*tables));
+	uint16_t size = ring->layout.size;
+	unsigned int i, n;
+
+	for (i = 0; i < size; i++) {
+		random_desc(&ring->desc[i], size, false, seed);
+		if (ring->desc[i].flags == VRING_DESC_F_INDIRECT && !one_in(seed, 20))
+			ring->desc[i].addr = BUFFER_GPA + random_next(seed) % 512;
+		if (ring->layout.packed && !one_in(seed, 50))
+			make_packed(&ring->desc[i], false);
+	}
+	for (i = 0; i < 64; i++) {
+		random_desc(&tables[i], 8, true, seed);
+		if (ring->layout.packed)
+			make_packed(&tables[i], true);
+	}
+	if (ring->layout.packed)
+		return;
+	n = 1 + random_next(seed) % size + one_in(seed, 100);
+	for (i = 0; i < n; i++)
+		guest_ring_offer(ring, one_in(seed, 100) ? random_next(seed) : i % size);
+	guest_ring_publish(ring);
+}
+
+static void random_bytes(struct guest_ram *ram, struct guest_ring *ring, uint64_t *seed)
+{
+	uint64_t *at = guest_ram_hva(ram, RING_GPA, guest_ring_bytes(ring->layout.size));
+	unsigned int i, n = guest_ring_bytes(ring->layout.size) / sizeof(*at);
+
+	for (i = 0; i < n; i++)
+		at[i] = random_next(seed);
+	/* Else hardly a buffer is ever good. */
+	for (i = 0; i < ring->layout.size; i++) {
+		if (one_in(seed, 4))
+			continue;
+		ring->desc[i].addr %= 2 * RAM_BYTES;
+		ring->desc[i].len %= 0x10000;
+	}
+}
+
+static struct virtqueue_chain take_any(struct virtqueue_chain *held, unsigned int *n,
+				       uint64_t *seed)
+{
+	unsigned int i = random_next(seed) % *n;
+	struct virtqueue_chain chain = held[i];
+
+	held[i] = held[--*n];
+	return chain;
+}
+
+static void fuzz_once(struct guest_ram *ram, uint64_t *seed, unsigned int flags,
+		      void (*fill)(struct guest_ram *, struct guest_ring *, uint64_t *),
+		      struct outcome *outcome)
+{
+	uint16_t size = flags & GUEST_RING_PACKED ? 1 + random_next(seed) % 32
+						  : 1u << random_next(seed) % 6;
 	/* Of exact size, so that ASAN sees the first iovec too many. */
 	struct VirtQueueElement *elem =
 		calloc(1, sizeof(*elem) + VIRTQUEUE_ELEMENT_SG(size) * sizeof(struct iovec));
+	struct virtqueue_chain held[32];
+	unsigned int n_held = 0, turns = 0;
 	struct guest_ring ring;
 	struct vring_state vr;
-	struct vring_desc *tables = guest_ram_hva(ram, BUFFER_GPA, 64 * sizeof(*tables));
-	unsigned int i, n;
 	int ret;
 
-	guest_ring_init(&ring, ram, RING_GPA, size, one_in(seed, 2), !one_in(seed, 10));
-	for (i = 0; i < size; i++)
-		random_desc(&ring.desc[i], size, false, seed);
-	for (i = 0; i < 64; i++)
-		random_desc(&tables[i], 8, true, seed);
-	for (i = 0; i < size; i++)
-		if (ring.desc[i].flags == VRING_DESC_F_INDIRECT && !one_in(seed, 20))
-			ring.desc[i].addr = BUFFER_GPA + random_next(seed) % 512;
+	flags |= (one_in(seed, 2) ? GUEST_RING_EVENT_IDX : 0) |
+		 (one_in(seed, 10) ? 0 : GUEST_RING_INDIRECT);
+	guest_ring_init(&ring, ram, RING_GPA, size, flags);
+	fill(ram, &ring, seed);
 	if (vring_start(&vr, ram, &ring.layout) != VIRTQUEUE_OK)
 		fail();
-	n = 1 + random_next(seed) % size + one_in(seed, 100);
-	for (i = 0; i < n; i++)
-		guest_ring_offer(&ring, one_in(seed, 100) ? random_next(seed) : i % size);
-	guest_ring_publish(&ring);
-	while ((ret = vring_pop(&vr, elem, VIRTQUEUE_ELEMENT_SG(size))) == 1) {
+	/* What is given back may be available again in the next lap, if the bytes are so. */
+	while (turns++ < 100 && (ret = vring_pop(&vr, elem, VIRTQUEUE_ELEMENT_SG(size))) == 1) {
 		assert_element_sane(ram, elem, VIRTQUEUE_ELEMENT_SG(size));
+		assert_true(vr.in_use <= size);
 		outcome->popped++;
-		if (one_in(seed, 2)) {
-			vring_fill(&vr, elem->head, random_next(seed), 0);
-			vring_flush(&vr, 1);
+		held[n_held++] = elem->chain;
+		while (n_held && one_in(seed, 2)) {
+			vring_fill(&vr, take_any(held, &n_held, seed), random_next(seed));
+			if (one_in(seed, 2))
+				vring_flush(&vr);
 			vring_should_notify(&vr);
 		}
 		vring_set_notification(&vr, one_in(seed, 2));
 	}
-	assert_true(vring_empty(&vr));
-	assert_true(ret == 0 || ret == -EPROTO);
-	if (ret) {
-		assert_int_not_equal(vr.defect, VIRTQUEUE_OK);
-		outcome->defects[vr.defect]++;
-		outcome->broken++;
+	if (turns <= 100) {
+		assert_true(vring_empty(&vr));
+		assert_true(ret == 0 || ret == -EPROTO);
 	}
+	outcome->defects[vr.defect]++;
+	outcome->broken += vr.defect != VIRTQUEUE_OK;
 	vring_stop(&vr);
 	free(elem);
+}
+
+static struct outcome fuzz(unsigned int iterations, unsigned int flags,
+			   void (*fill)(struct guest_ram *, struct guest_ring *, uint64_t *))
+{
+	struct guest_ram *ram = guest_ram_new(RAM_BYTES, RAM_BYTES, NULL);
+	struct outcome outcome = { 0 };
+	uint64_t seed = 0x68616e646f6666;
+
+	assert_non_null(ram);
+	while (iterations--)
+		fuzz_once(ram, &seed, flags, fill, &outcome);
+	guest_ram_free(ram);
+	return outcome;
 }
 
 /* Whatever the ring holds, pops end, give buffers in RAM only, and refuse with a defect. */
 static void test_virtqueue__survives_random_rings(void **state)
 {
-	struct guest_ram *ram = guest_ram_new(RAM_BYTES, RAM_BYTES, NULL);
-	struct outcome outcome = { 0 };
-	uint64_t seed = 0x68616e646f6666;
+	struct outcome outcome = fuzz(ITERATIONS, 0, random_ring);
 	unsigned int i;
 
-	assert_non_null(ram);
-	for (i = 0; i < ITERATIONS; i++)
-		fuzz_once(ram, &seed, &outcome);
 	assert_true(outcome.popped > ITERATIONS / 4);
 	assert_true(outcome.broken > ITERATIONS / 4);
 	/* All but those that need rings or RAM of another kind. */
 	for (i = VIRTQUEUE_AVAIL_JUMPED; i < VIRTQUEUE_TOO_MANY_BYTES; i++)
 		assert_true(outcome.defects[i] > 0);
-	guest_ram_free(ram);
+}
+
+static void test_virtqueue__survives_random_packed_rings(void **state)
+{
+	struct outcome outcome = fuzz(ITERATIONS, GUEST_RING_PACKED, random_ring);
+	unsigned int i;
+
+	assert_true(outcome.popped > ITERATIONS / 4);
+	assert_true(outcome.broken > ITERATIONS / 4);
+	for (i = VIRTQUEUE_AVAIL_JUMPED; i < VIRTQUEUE_TOO_MANY_BYTES; i++) {
+		bool split_only = i == VIRTQUEUE_BAD_HEAD || i == VIRTQUEUE_BAD_NEXT ||
+				  i == VIRTQUEUE_INDIRECT_NESTED;
+
+		assert_int_equal(outcome.defects[i] > 0, !split_only);
+	}
+}
+
+/* The same of bytes without any meaning, in the rings and around them. */
+static void test_virtqueue__survives_random_bytes(void **state)
+{
+	struct outcome split = fuzz(ITERATIONS / 10, 0, random_bytes);
+	struct outcome packed = fuzz(ITERATIONS / 10, GUEST_RING_PACKED, random_bytes);
+
+	assert_true(split.broken > ITERATIONS / 20);
+	/* Three of four rings have nothing available at their first place. */
+	assert_true(packed.broken > ITERATIONS / 100);
+	assert_true(packed.popped > 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_virtqueue__survives_random_rings),
+		cmocka_unit_test(test_virtqueue__survives_random_packed_rings),
+		cmocka_unit_test(test_virtqueue__survives_random_bytes),
 	};
 
 	return cmocka_run_group_tests_name("virtqueue_fuzz", tests, NULL, NULL);
