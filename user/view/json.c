@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The report as one JSON document, schema handoff.report/1 (design.md). A figure without evidence
- * is left out: it is never printed as 0. Main thread.
+ * The report as one JSON document, schema handoff.report/1 (design.md). Every report has the same
+ * keys: a figure without evidence is null, never 0. Main thread. Neighbour: json_file.c writes it.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 #include <jansson.h>
 
 #include <handoff/compiler.h>
@@ -26,12 +22,33 @@ static void put_uint(json_t *to, const char *key, uint64_t value)
 	json_object_set_new(to, key, json_integer((json_int_t)value));
 }
 
+/* null when nobody knows. */
+static void put_known(json_t *to, const char *key, bool known, uint64_t value)
+{
+	json_object_set_new(to, key, known ? json_integer((json_int_t)value) : json_null());
+}
+
+static void put_share(json_t *to, const char *key, bool known, uint64_t part, uint64_t whole)
+{
+	json_object_set_new(to, key,
+			    known && whole ? json_real((double)part / (double)whole) : json_null());
+}
+
 static void put_text(json_t *to, const char *key, const char *value)
 {
 	json_t *text = json_string(value);
 
 	/* The guest or a file name may have given bytes that are no UTF-8. */
 	json_object_set_new(to, key, text ? text : json_string("?"));
+}
+
+/* What there is to say, or null. */
+static void put_reason(json_t *to, const char *key, const char *reason)
+{
+	if (*reason)
+		put_text(to, key, reason);
+	else
+		json_object_set_new(to, key, json_null());
 }
 
 static json_t *hist_json(const struct hist *h)
@@ -53,22 +70,18 @@ static json_t *stage_json(enum stage s, const struct report_stage *stage, bool w
 	json_t *out = json_pack("{ss ss}", "name", stage_name(s), "evidence",
 				evidence_name(stage->evidence));
 	const struct hist *h = &stage->hist;
+	bool known = stage->evidence != EVIDENCE_ABSENT, any = known && h->count;
 
-	if (stage->reason[0])
-		put_text(out, "reason", stage->reason);
-	if (stage->evidence == EVIDENCE_ABSENT)
-		return out;
-	put_uint(out, "count", h->count);
-	if (h->count) {
-		put_uint(out, "min_ns", h->min_ns);
-		put_uint(out, "p50_ns", hist_quantile_ns(h, 500));
-		put_uint(out, "p90_ns", hist_quantile_ns(h, 900));
-		put_uint(out, "p99_ns", hist_quantile_ns(h, 990));
-		put_uint(out, "max_ns", h->max_ns);
-		put_uint(out, "sum_ns", h->sum_ns);
-	}
+	put_reason(out, "reason", stage->reason);
+	put_known(out, "count", known, h->count);
+	put_known(out, "min_ns", any, h->min_ns);
+	put_known(out, "p50_ns", any, any ? hist_quantile_ns(h, 500) : 0);
+	put_known(out, "p90_ns", any, any ? hist_quantile_ns(h, 900) : 0);
+	put_known(out, "p99_ns", any, any ? hist_quantile_ns(h, 990) : 0);
+	put_known(out, "max_ns", any, h->max_ns);
+	put_known(out, "sum_ns", any, h->sum_ns);
 	if (with_hist)
-		json_object_set_new(out, "hist", hist_json(h));
+		json_object_set_new(out, "hist", known ? hist_json(h) : json_null());
 	return out;
 }
 
@@ -86,13 +99,13 @@ static json_t *outcomes_json(const struct report_queue *q)
 	json_t *out = json_object();
 
 	for (enum outcome o = 0; o < OUTCOMES; o++)
-		if (view_outcome_known(q, o))
-			put_uint(out, outcome_name(o), q->outcome[o]);
+		put_known(out, outcome_name(o), view_outcome_known(q, o), q->outcome[o]);
 	return out;
 }
 
 static json_t *queue_json(const struct report_queue *q)
 {
+	bool kicks_known = q->kicks_evidence != EVIDENCE_ABSENT;
 	json_t *out = json_object();
 
 	put_text(out, "device", q->device);
@@ -104,14 +117,9 @@ static json_t *queue_json(const struct report_queue *q)
 	put_text(out, "outcomes_evidence", evidence_name(q->outcome_evidence));
 	json_object_set_new(out, "outcomes", outcomes_json(q));
 	put_text(out, "kicks_evidence", evidence_name(q->kicks_evidence));
-	if (q->kicks_evidence != EVIDENCE_ABSENT) {
-		put_uint(out, "kicks", q->kicks);
-		if (view_wasted_known(q))
-			put_uint(out, "wasted_kicks", q->wasted_kicks);
-		if (q->requests)
-			json_object_set_new(out, "kicks_per_request",
-					    json_real((double)q->kicks / (double)q->requests));
-	}
+	put_known(out, "kicks", kicks_known, q->kicks);
+	put_known(out, "wasted_kicks", view_wasted_known(q), q->wasted_kicks);
+	put_share(out, "kicks_per_request", kicks_known, q->kicks, q->requests);
 	put_uint(out, "kicks_vmm", q->kicks_vmm);
 	put_uint(out, "requests", q->requests);
 	put_uint(out, "completions", q->completions);
@@ -127,34 +135,30 @@ static json_t *queue_json(const struct report_queue *q)
 static json_t *account_json(const struct report_loop *l)
 {
 	json_t *out = json_pack("{ss}", "evidence", evidence_name(l->account_evidence));
-	double wall = (double)l->wall_ns;
+	bool known = l->account_evidence != EVIDENCE_ABSENT;
+	bool runq_known = known && l->runq_evidence != EVIDENCE_ABSENT;
 
-	if (l->account_reason[0])
-		put_text(out, "reason", l->account_reason);
-	if (l->account_evidence == EVIDENCE_ABSENT || !l->wall_ns)
-		return out;
-	json_object_set_new(out, "handling", json_real((double)l->handling_ns / wall));
-	json_object_set_new(out, "polling_hit", json_real((double)l->polling_hit_ns / wall));
-	json_object_set_new(out, "polling_waste", json_real((double)l->polling_waste_ns / wall));
-	json_object_set_new(out, "blocked", json_real((double)l->blocked_ns / wall));
-	if (l->runq_evidence != EVIDENCE_ABSENT) {
-		json_object_set_new(out, "runq", json_real((double)l->runq_ns / wall));
-		put_uint(out, "preempted_ns", l->preempted_ns);
-	}
-	put_uint(out, "wall_ns", l->wall_ns);
+	put_reason(out, "reason", l->account_reason);
+	put_share(out, "handling", known, l->handling_ns, l->wall_ns);
+	put_share(out, "polling_hit", known, l->polling_hit_ns, l->wall_ns);
+	put_share(out, "polling_waste", known, l->polling_waste_ns, l->wall_ns);
+	put_share(out, "blocked", known, l->blocked_ns, l->wall_ns);
+	put_share(out, "runq", runq_known, l->runq_ns, l->wall_ns);
+	put_known(out, "preempted_ns", runq_known, l->preempted_ns);
+	put_known(out, "wall_ns", known, l->wall_ns);
 	return out;
 }
 
 static json_t *loop_json(const struct report_loop *l)
 {
+	bool runq_known = l->runq_evidence != EVIDENCE_ABSENT;
 	json_t *out = json_object(), *poll = json_object();
 
 	put_uint(out, "tid", l->tid);
 	put_text(out, "comm", l->comm);
 	put_text(out, "id", l->id);
 	put_text(out, "kind", l->kind == STATS_LOOP_MAIN ? "main" : "iothread");
-	if (l->cpu >= 0)
-		put_uint(out, "cpu", (uint64_t)l->cpu);
+	put_known(out, "cpu", l->cpu >= 0, (uint64_t)l->cpu);
 	put_uint(poll, "max_ns", l->poll_max_ns);
 	put_uint(poll, "ns", l->poll_ns);
 	put_uint(poll, "grow", l->poll_grow);
@@ -167,50 +171,45 @@ static json_t *loop_json(const struct report_loop *l)
 	put_uint(out, "kicks_suppressed", l->kicks_suppressed);
 	json_object_set_new(out, "account", account_json(l));
 	put_uint(out, "spurious_wakes", l->spurious_wakes);
-	if (l->runq_evidence != EVIDENCE_ABSENT) {
-		put_uint(out, "wakes", l->wakes);
-		put_uint(out, "preemptions", l->preemptions);
-	}
+	put_known(out, "wakes", runq_known, l->wakes);
+	put_known(out, "preemptions", runq_known, l->preemptions);
 	json_object_set_new(out, "stages", stages_json(l->stage, false));
 	return out;
 }
 
-static json_t *vcpu_json(const struct report_vcpu *v)
+static json_t *reasons_json(const struct report_vcpu *v)
 {
-	json_t *out = json_object(), *reasons;
+	json_t *out = json_object();
+
+	for (uint32_t i = 0; i < v->n_reasons; i++)
+		put_uint(out, v->reason[i].name, v->reason[i].count);
+	return out;
+}
+
+/* The last three have tracepoints of their own, which also fire where kvm_exit does not. */
+static json_t *vcpu_json(const struct report *r, const struct report_vcpu *v)
+{
+	bool exits_known = v->exits_evidence != EVIDENCE_ABSENT;
+	json_t *out = json_object();
 
 	put_uint(out, "tid", v->tid);
 	put_uint(out, "id", v->id);
 	put_text(out, "exits_evidence", evidence_name(v->exits_evidence));
-	if (v->exits_reason[0])
-		put_text(out, "exits_reason", v->exits_reason);
-	if (v->exits_evidence == EVIDENCE_ABSENT)
-		return out;
-	reasons = json_object();
-	for (uint32_t i = 0; i < v->n_reasons; i++)
-		put_uint(reasons, v->reason[i].name, v->reason[i].count);
-	put_uint(out, "exits", v->exits);
-	json_object_set_new(out, "exits_by_reason", reasons);
+	put_reason(out, "exits_reason", v->exits_reason);
+	put_known(out, "exits", exits_known, v->exits);
+	json_object_set_new(out, "exits_by_reason", exits_known ? reasons_json(v) : json_null());
+	put_known(out, "mmio_writes", view_hooked(r, "kvm_mmio"), v->mmio_writes);
+	put_known(out, "pio", view_hooked(r, "kvm_pio"), v->pio);
+	put_known(out, "user_exits", view_hooked(r, "kvm_userspace_exit"), v->user_exits);
 	return out;
 }
 
-/* These have tracepoints of their own, which also fire where kvm_exit does not. */
 static json_t *vcpus_json(const struct report *r)
 {
 	json_t *out = json_array();
 
-	for (uint32_t i = 0; i < r->n_vcpus; i++) {
-		const struct report_vcpu *v = &r->vcpu[i];
-		json_t *row = vcpu_json(v);
-
-		if (strstr(r->hooks, "kvm_mmio"))
-			put_uint(row, "mmio_writes", v->mmio_writes);
-		if (strstr(r->hooks, "kvm_pio"))
-			put_uint(row, "pio", v->pio);
-		if (strstr(r->hooks, "kvm_userspace_exit"))
-			put_uint(row, "user_exits", v->user_exits);
-		json_array_append_new(out, row);
-	}
+	for (uint32_t i = 0; i < r->n_vcpus; i++)
+		json_array_append_new(out, vcpu_json(r, &r->vcpu[i]));
 	return out;
 }
 
@@ -244,10 +243,21 @@ static json_t *guest_json(const struct report *r)
 {
 	json_t *out = json_object();
 
+	put_reason(out, "absent", r->n_guest ? "" : r->guest_reason);
 	for (uint32_t i = 0; i < r->n_guest; i++)
 		json_object_set_new(out, r->guest[i].key, guest_value(r->guest[i].value));
-	if (!r->n_guest)
-		json_object_set_new(out, "absent", json_string(r->guest_reason));
+	return out;
+}
+
+static json_t *losses_json(const struct report *r)
+{
+	bool known = view_watched(r);
+	json_t *out = json_object();
+
+	put_known(out, "records", known, r->loss[LOSS_RECORDS]);
+	put_known(out, "lookups", known, r->loss[LOSS_LOOKUPS]);
+	put_known(out, "maps", known, r->loss[LOSS_MAPS]);
+	put_known(out, "clock", known, r->loss[LOSS_CLOCK]);
 	return out;
 }
 
@@ -306,111 +316,7 @@ json_t *view_json_document(const struct report *r)
 	json_object_set_new(root, "vcpus", vcpus_json(r));
 	json_object_set_new(root, "handovers", handovers_json(r));
 	put_uint(root, "handovers_total", r->handovers_total);
-	json_object_set_new(root, "losses",
-			    json_pack("{sI sI sI sI}", "records", (json_int_t)r->loss[LOSS_RECORDS],
-				      "lookups", (json_int_t)r->loss[LOSS_LOOKUPS], "maps",
-				      (json_int_t)r->loss[LOSS_MAPS], "clock",
-				      (json_int_t)r->loss[LOSS_CLOCK]));
+	json_object_set_new(root, "losses", losses_json(r));
 	json_object_set_new(root, "guest", guest_json(r));
 	return root;
-}
-
-int view_json(const struct report *r, FILE *to, struct error *err)
-{
-	json_t *root = view_json_document(r);
-	int ret = 0;
-
-	if (!root)
-		return error_set(err, -ENOMEM, "out of memory");
-	errno = 0;
-	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
-	    fputc('\n', to) == EOF || fflush(to))
-		ret = error_set(err, errno ? -errno : -EIO, "cannot write the report: %s",
-				strerror(errno ? errno : EIO));
-	json_decref(root);
-	return ret;
-}
-
-/* Devices and pipes cannot be renamed over: /dev/stderr, /dev/null, a fifo. */
-static bool is_written_in_place(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && !S_ISREG(st.st_mode);
-}
-
-/* The file behind `path`, whose links stay links, and the temporary beside it; both to be freed. */
-static int json_names(const char *path, char **target, char **tmp, struct error *err)
-{
-	*tmp = NULL;
-	*target = realpath(path, NULL);
-	if (!*target)
-		*target = strdup(path);
-	if (*target && asprintf(tmp, "%s.%d", *target, (int)getpid()) >= 0)
-		return 0;
-	free(*target);
-	return error_set(err, -ENOMEM, "out of memory");
-}
-
-int view_json_check(const char *path, struct error *err)
-{
-	char *target, *tmp;
-	int fd, ret;
-
-	if (!strcmp(path, "-"))
-		return 0;
-	if (is_written_in_place(path)) {
-		struct stat st;
-
-		if (!stat(path, &st) && S_ISDIR(st.st_mode))
-			return error_set(err, -EISDIR, "%s: %s", path, strerror(EISDIR));
-		return access(path, W_OK) ? error_set(err, -errno, "%s: %s", path, strerror(errno))
-					  : 0;
-	}
-	ret = json_names(path, &target, &tmp, err);
-	if (ret)
-		return ret;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	} else {
-		close(fd);
-		unlink(tmp);
-	}
-	free(target);
-	free(tmp);
-	return ret;
-}
-
-static int json_in_place(const struct report *r, const char *path, struct error *err)
-{
-	FILE *f = fopen(path, "w");
-	int ret =
-		f ? view_json(r, f, err) : error_set(err, -errno, "%s: %s", path, strerror(errno));
-
-	if (f && fclose(f) && !ret)
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	return ret;
-}
-
-int view_json_file(const struct report *r, const char *path, struct error *err)
-{
-	char *target, *tmp;
-	int ret;
-
-	if (!strcmp(path, "-"))
-		return view_json(r, stdout, err);
-	if (is_written_in_place(path))
-		return json_in_place(r, path, err);
-	ret = json_names(path, &target, &tmp, err);
-	if (ret)
-		return ret;
-	ret = json_in_place(r, tmp, err);
-	if (!ret && rename(tmp, target))
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (ret)
-		unlink(tmp);
-	free(target);
-	free(tmp);
-	return ret;
 }

@@ -136,6 +136,16 @@ bool view_wasted_known(const struct report_queue *q)
 	return q->kicks_evidence != EVIDENCE_ABSENT && q->outcome_evidence != EVIDENCE_ABSENT;
 }
 
+bool view_hooked(const struct report *r, const char *hook)
+{
+	return strstr(r->hooks, hook) != NULL;
+}
+
+bool view_watched(const struct report *r)
+{
+	return r->hooks[0] != '\0';
+}
+
 /* A name cut to what the column holds, with the queue's number kept. */
 static void queue_name(const struct report_queue *q, char *buf, size_t size)
 {

@@ -34,11 +34,15 @@ void view_row_loop(const struct report_loop *l, char *buf, size_t size);
 
 void view_spark(const struct hist *h, bool utf8, char *buf, size_t size);
 /*
- * What is not known stays off every screen and out of the JSON. Without evidence from the kernel
- * nobody saw how an arrival was met that the fd handler served: busy and lost stand under notified.
+ * What is not known stays off every screen and is null in the JSON. Without evidence from the
+ * kernel nobody saw how an arrival was met that the fd handler served: busy and lost stand under
+ * notified.
  */
 bool view_outcome_known(const struct report_queue *q, enum outcome o);
 bool view_wasted_known(const struct report_queue *q);
+/* A program on this tracepoint was attached; any at all: only then there was something to lose. */
+bool view_hooked(const struct report *r, const char *hook);
+bool view_watched(const struct report *r);
 /* Bytes of `text` that fill at most `columns` columns, without trailing blanks. */
 size_t view_cut(const char *text, unsigned int columns);
 /* "1234567" as "1.23M": at most 6 characters. Returns buf. */

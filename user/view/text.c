@@ -25,11 +25,26 @@ static unsigned int terminal_width(FILE *to)
 	return !ioctl(fileno(to), TIOCGWINSZ, &ws) && ws.ws_col >= 40 ? ws.ws_col : VIEW_ROW;
 }
 
+/* One sentence instead of a table that says it ten times. */
+static bool stages_share_absence(const struct report *r)
+{
+	for (enum stage s = 0; s < STAGES; s++)
+		if (r->stage[s].evidence != EVIDENCE_ABSENT ||
+		    strcmp(r->stage[s].reason, r->stage[0].reason))
+			return false;
+	return true;
+}
+
 static void put_stages(const struct report *r, unsigned int width, FILE *to)
 {
 	bool utf8 = view_utf8();
 	char row[VIEW_ROW];
 
+	if (stages_share_absence(r)) {
+		snprintf(row, sizeof(row), "The ten stages are absent: %s", r->stage[0].reason);
+		put_row(to, row, width);
+		return;
+	}
 	view_row_stage_header(row, sizeof(row));
 	put_row(to, row, width);
 	for (enum stage s = 0; s < STAGES; s++) {
@@ -42,6 +57,8 @@ static void put_queues(const struct report *r, unsigned int width, FILE *to)
 {
 	char row[VIEW_ROW];
 
+	if (!r->n_queues)
+		return;
 	fputc('\n', to);
 	view_row_queue_header(row, sizeof(row));
 	put_row(to, row, width);
@@ -141,6 +158,10 @@ static void put_handovers(const struct report *r, FILE *to)
 
 static void put_losses(const struct report *r, FILE *to)
 {
+	if (!view_watched(r)) {
+		fprintf(to, "losses: not watched\n");
+		return;
+	}
 	if (!r->loss[LOSS_RECORDS] && !r->loss[LOSS_LOOKUPS] && !r->loss[LOSS_MAPS] &&
 	    !r->loss[LOSS_CLOCK]) {
 		fprintf(to, "losses: none\n");

@@ -63,6 +63,35 @@ static void fill_loop(struct report *r, const char *id, enum stats_loop_kind kin
 	memcpy(l->stage, r->stage, sizeof(l->stage));
 }
 
+void sample_set_evidence(struct report *r, enum evidence evidence)
+{
+	bool absent = evidence == EVIDENCE_ABSENT;
+	const char *reason = absent ? "nobody saw it" : "";
+	struct report_queue *q = &r->queue[0];
+	struct report_vcpu *v = &r->vcpu[0];
+
+	snprintf(r->hooks, sizeof(r->hooks), "%s",
+		 absent ? "" : "kvm_exit kvm_mmio kvm_pio kvm_userspace_exit");
+	for (enum stage s = 0; s < STAGES; s++) {
+		r->stage[s].evidence = q->stage[s].evidence = evidence;
+		snprintf(r->stage[s].reason, sizeof(r->stage[s].reason), "%s", reason);
+	}
+	q->outcome_evidence = q->kicks_evidence = evidence;
+	for (uint32_t i = 0; i < r->n_loops; i++) {
+		struct report_loop *l = &r->loop[i];
+
+		l->account_evidence = l->runq_evidence = evidence;
+		l->cpu = absent ? -1 : 1;
+		snprintf(l->account_reason, sizeof(l->account_reason), "%s", reason);
+	}
+	v->exits_evidence = evidence;
+	v->exits = absent ? 0 : 300;
+	v->n_reasons = absent ? 0 : 1;
+	snprintf(v->reason[0].name, sizeof(v->reason[0].name), "npf");
+	v->reason[0].count = 300;
+	snprintf(v->exits_reason, sizeof(v->exits_reason), "%s", reason);
+}
+
 struct report *sample_report(void)
 {
 	struct report *r = report_new();
@@ -71,6 +100,7 @@ struct report *sample_report(void)
 		abort();
 	snprintf(r->kernel, sizeof(r->kernel), "6.1.0");
 	snprintf(r->kvm, sizeof(r->kvm), "KVM");
+	snprintf(r->hooks, sizeof(r->hooks), "kvm_mmio kvm_pio kvm_userspace_exit sched_switch");
 	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
 	r->pid = 42;
 	r->duration_ns = 2000000000;

@@ -3,10 +3,15 @@
 #ifndef TESTS_VIEW_SAMPLE_H
 #define TESTS_VIEW_SAMPLE_H
 
+#include <abi/model.h>
+
 struct report;
 
 /* Two loops, one queue, one vCPU, one hand-over; stage exit absent, signal inferred, the others
  * exact with 100 samples. */
 struct report *sample_report(void);
+
+/* Turns all evidence into that, and what goes with it: a host that shows everything, or nothing. */
+void sample_set_evidence(struct report *r, enum evidence evidence);
 
 #endif

@@ -131,6 +131,22 @@ static void test_text__losses_are_shown(void **state)
 	report_free(r);
 }
 
+/* Where nothing was watched the table of absent stages is one sentence, and nothing was lost of
+ * what nobody looked for. */
+static void test_text__untraced_is_said_once(void **state)
+{
+	struct report *r = sample_report();
+	char *text;
+
+	sample_set_evidence(r, EVIDENCE_ABSENT);
+	text = summary(r, 200);
+	assert_non_null(strstr(text, "stages are absent: nobody saw it"));
+	assert_null(strstr(text, "STAGE"));
+	assert_null(strstr(text, "losses: none"));
+	free(text);
+	report_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_text__spark_shows_single_samples),
 		cmocka_unit_test(test_text__counts_are_short),
 		cmocka_unit_test(test_text__losses_are_shown),
+		cmocka_unit_test(test_text__untraced_is_said_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
