@@ -28,7 +28,7 @@ struct kv_key {
 	size_t seen_offset; /* of a bool that tells that the key was given; KV_NO_SEEN if not wanted
 			     */
 	uint64_t min, max;  /* max 0 = no upper bound */
-	const char *values; /* KV_ENUM */
+	const char *values; /* KV_ENUM. KV_STRING: what bash completes, "file", "a|b" or NULL */
 	const char *help;   /* one line, for --help and the man page */
 };
 

@@ -64,6 +64,17 @@ static void print_choices(FILE *to, const char *choices)
 	}
 }
 
+/* What offers "file" or one of "a|b". */
+static void print_completer(FILE *to, const char *what)
+{
+	if (!strcmp(what, "file")) {
+		fputs("_handoff_files", to);
+		return;
+	}
+	fputs("_handoff_offer", to);
+	print_choices(to, what);
+}
+
 static void print_keys(FILE *to, const struct kv_key *keys)
 {
 	const struct kv_key *key;
@@ -73,12 +84,12 @@ static void print_keys(FILE *to, const struct kv_key *keys)
 		fprintf(to, " '%s='", key->name);
 	fputs(" && case $key in\n", to);
 	for (key = keys; key->name; key++) {
-		if (key->type == KV_STRING)
-			fprintf(to, "\t\t%s) _handoff_files ;;\n", key->name);
-		if (key->type != KV_BOOL && key->type != KV_ENUM)
+		const char *choices = key->type == KV_BOOL ? opts_key_value(key) : key->values;
+
+		if (!choices)
 			continue;
-		fprintf(to, "\t\t%s) _handoff_offer", key->name);
-		print_choices(to, opts_key_value(key));
+		fprintf(to, "\t\t%s) ", key->name);
+		print_completer(to, choices);
 		fputs(" ;;\n", to);
 	}
 	fputs("\t\tesac\n", to);
@@ -96,11 +107,9 @@ static void print_argument(FILE *to, const struct opts_command *cmd,
 	fputs(")\n", to);
 	if (option->keys) {
 		print_keys(to, option->keys);
-	} else if (option->complete && !strcmp(option->complete, "file")) {
-		fputs("\t\t_handoff_files\n", to);
 	} else if (option->complete) {
-		fputs("\t\t_handoff_offer", to);
-		print_choices(to, option->complete);
+		fputs("\t\t", to);
+		print_completer(to, option->complete);
 		fputc('\n', to);
 	}
 	fputs("\t\t;;\n", to);

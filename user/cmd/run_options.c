@@ -23,7 +23,7 @@
 #define MOVE(field) offsetof(struct machine_move, field), KV_NO_SEEN
 
 static const struct kv_key blk_keys[] = {
-	{ "file", KV_STRING, DISK(file), 0, 0, NULL,
+	{ "file", KV_STRING, DISK(file), 0, 0, "file",
 	  "path of the image, or null for a disk without a file" },
 	{ "id", KV_STRING, DISK(id), 0, 0, NULL,
 	  "name in reports; disk0, disk1, ... if not given" },
@@ -59,7 +59,8 @@ static const struct kv_key iothread_keys[] = {
 	  "divisor by which it shrinks; default 2" },
 	{ "poll-weight", KV_U32, IOT(poll_weight), 0, 63, NULL,
 	  "shift that weights a new sample; default 3 (1/8)" },
-	{ "policy", KV_STRING, IOT(policy), 0, 0, NULL, "qemu-weighted (default) or qemu" },
+	{ "policy", KV_STRING, IOT(policy), 0, 0, "qemu-weighted|qemu",
+	  "qemu-weighted (default) or qemu" },
 	{ .name = NULL },
 };
 

@@ -13,13 +13,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <abi/guest.h>
 #include <handoff/log.h>
 
 #include "cmd.h"
 #include "run.h"
 #include "run_terminal.h"
-
-#define LOAD_GUEST_EXIT_USAGE 2 /* GUEST_EXIT_USAGE of user/guest/guest.h */
 
 /* One write, dropped when the watcher is gone or does not read: the guest must never wait for a
  * screen. */
@@ -61,7 +60,7 @@ static int serve(struct machine *machine, const struct run_options *o)
 	int status = machine_run(machine);
 
 	if (status == MACHINE_EXIT_GUEST && !o->machine.kernel &&
-	    machine_guest_code(machine) == LOAD_GUEST_EXIT_USAGE)
+	    machine_guest_code(machine) == GUEST_EXIT_USAGE)
 		status = CMD_USAGE;
 	return status;
 }

@@ -12,18 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <abi/guest.h>
 #include <handoff/compiler.h>
 
 #include "layout.h"
-
-/* What the guest hands to the debug exit device; QEMU's process then ends with 2 * code + 1. */
-enum guest_exit {
-	GUEST_EXIT_OK = 0,
-	GUEST_EXIT_PANIC = 1,  /* an exception */
-	GUEST_EXIT_USAGE = 2,  /* a word on the command line, or too little memory for it */
-	GUEST_EXIT_DEVICE = 3, /* no disk, or the device refuses to be set up */
-	GUEST_EXIT_BROKEN = 4, /* the run ended, but data or the ring's rules were broken */
-};
 
 /* vectors.S. Costs two mode switches and some emulated instructions: 10-50 us on a software KVM. */
 uint64_t svc(uint64_t nr, uint64_t a, uint64_t b, uint64_t c);

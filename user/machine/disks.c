@@ -65,11 +65,12 @@ static int disk_start(struct machine *m, unsigned int index, struct error *err)
 	int ret;
 
 	ret = board_iothread_find(m, d->iothread, &config.iothread, err);
-	if (ret)
-		return ret;
-	root = graph_new(d, index, err);
-	if (!root)
-		return -EIO;
+	root = ret ? NULL : graph_new(d, index, err);
+	if (!root) {
+		/* From here on they say it themselves. */
+		error_prefix(err, "%s", disk->name);
+		return ret ? ret : -EIO;
+	}
 	disk->blk = blk_new(disk->name, root, err);
 	bdrv_unref(root);
 	if (!disk->blk)
@@ -149,12 +150,12 @@ int board_disks_start(struct machine *m, struct error *err)
 
 	for (i = 0; i < m->config->n_disks; i++) {
 		ret = judge_disk(m, i, err);
-		if (!ret)
-			ret = disk_start(m, i, err);
-		if (ret) {
+		if (ret)
 			error_prefix(err, "%s", m->disk[i].name);
+		else
+			ret = disk_start(m, i, err);
+		if (ret)
 			goto stop;
-		}
 	}
 	return 0;
 

@@ -17,7 +17,9 @@ static int parse_nothing(void *opaque, const char *arg, struct error *err)
 }
 
 static const struct kv_key disk_keys[] = {
-	{ "file", KV_STRING, 0, KV_NO_SEEN, .help = "image to serve" },
+	{ "file", KV_STRING, 0, KV_NO_SEEN, .values = "file", .help = "image to serve" },
+	{ "id", KV_STRING, 0, KV_NO_SEEN, .help = "its name" },
+	{ "policy", KV_STRING, 0, KV_NO_SEEN, .values = "calm|eager", .help = "its temper" },
 	{ "size", KV_SIZE, 0, KV_NO_SEEN, .min = 4096, .help = "size of a new image" },
 	{ "cache", KV_ENUM, 0, KV_NO_SEEN, .values = "direct|writeback", .help = "host cache" },
 	{ "queues", KV_U32, 0, KV_NO_SEEN, 1, 64, .help = "queues of the disk" },
@@ -192,6 +194,7 @@ static void test_opts_output__completes_keys(void **state)
 	assert_string_equal(complete("handoff run --blk size=64M,cache=w"), "writeback");
 	assert_string_equal(complete("handoff run --blk=read-only=o"), "on off");
 	assert_string_equal(complete("handoff run --blk queues="), "");
+	assert_string_equal(complete("handoff run --blk policy=e"), "eager");
 }
 
 /* File names. */
@@ -200,6 +203,8 @@ static void test_opts_output__completes_files(void **state)
 	assert_string_equal(complete("handoff run --json /proc/cpuinf"), "/proc/cpuinfo");
 	assert_string_equal(complete("handoff run --blk size=1G,file=/proc/meminf"),
 			    "/proc/meminfo");
+	/* A name that is being invented is no file's. */
+	assert_string_equal(complete("handoff run --blk id=/proc/meminf"), "");
 }
 
 int main(void)
