@@ -180,6 +180,21 @@ static void draw_loops(const struct report *r, int *y, int limit)
 	}
 }
 
+static void draw_vcpus(const struct report *r, int *y, int limit)
+{
+	char row[VIEW_ROW];
+
+	if (!view_vcpus_known(r))
+		return;
+	put(y, limit, A_NORMAL, "");
+	view_row_vcpu_header(row, sizeof(row));
+	put(y, limit, A_REVERSE, row);
+	for (uint32_t i = 0; i < r->n_vcpus; i++) {
+		view_row_vcpu(r, &r->vcpu[i], row, sizeof(row));
+		put(y, limit, A_NORMAL, row);
+	}
+}
+
 static void draw_losses(const struct report *r, int *y, int limit)
 {
 	char row[VIEW_ROW];
@@ -238,6 +253,7 @@ static void draw(struct view_live *v)
 		draw_stages(v, r, &y, limit);
 		draw_queues(v, r, &y, limit);
 		draw_loops(r, &y, limit);
+		draw_vcpus(r, &y, limit);
 		draw_losses(r, &y, limit);
 	}
 	draw_bottom(v);

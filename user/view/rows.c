@@ -12,6 +12,8 @@
 
 #include "rows.h"
 
+#define VIEW_REASONS 5u /* of a vCPU's exits on its row */
+
 bool view_utf8(void)
 {
 	setlocale(LC_CTYPE, "");
@@ -202,4 +204,52 @@ void view_row_loop(const struct report_loop *l, char *buf, size_t size)
 		 view_percent(hit, l->polling_hit_ns, l->wall_ns),
 		 view_percent(waste, l->polling_waste_ns, l->wall_ns),
 		 view_percent(blocked, l->blocked_ns, l->wall_ns), runq);
+}
+
+bool view_vcpus_known(const struct report *r)
+{
+	return r->n_vcpus && (r->vcpu[0].exits_evidence != EVIDENCE_ABSENT ||
+			      view_hooked(r, "kvm_mmio") || view_hooked(r, "kvm_pio"));
+}
+
+void view_row_vcpu_header(char *buf, size_t size)
+{
+	snprintf(buf, size, "%-8s %6s %6s %6s %6s  %s", "VCPU", "EXITS", "MMIO", "PIO", "USER",
+		 "MOST OFTEN");
+}
+
+/* "npf 61.2%  hlt 20.1%": the report has them in order of frequency. */
+static void most_often(const struct report_vcpu *v, char *buf, size_t size)
+{
+	char share[16];
+	size_t fill = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < MIN(v->n_reasons, VIEW_REASONS) && fill < size; i++) {
+		if (!v->reason[i].count)
+			continue;
+		fill += (size_t)snprintf(buf + fill, size - fill, "%s%s %s", fill ? "  " : "",
+					 v->reason[i].name,
+					 view_percent(share, v->reason[i].count, v->exits));
+	}
+}
+
+static const char *count_or_absent(char buf[16], bool known, uint64_t n)
+{
+	return known ? view_count(buf, n) : "absent";
+}
+
+void view_row_vcpu(const struct report *r, const struct report_vcpu *v, char *buf, size_t size)
+{
+	bool exits_known = v->exits_evidence != EVIDENCE_ABSENT;
+	char exits[16], mmio[16], pio[16], user[16], reasons[160] = "";
+
+	if (exits_known)
+		most_often(v, reasons, sizeof(reasons));
+	snprintf(buf, size, "%-8u %6s %6s %6s %6s  %s", v->id,
+		 count_or_absent(exits, exits_known, v->exits),
+		 count_or_absent(mmio, view_hooked(r, "kvm_mmio"), v->mmio_writes),
+		 count_or_absent(pio, view_hooked(r, "kvm_pio"), v->pio),
+		 count_or_absent(user, view_hooked(r, "kvm_userspace_exit"), v->user_exits),
+		 reasons);
 }

@@ -16,6 +16,7 @@ struct report;
 struct report_loop;
 struct report_queue;
 struct report_stage;
+struct report_vcpu;
 struct hist;
 
 #define VIEW_ROW 512 /* bytes of a row: UTF-8 blocks take three each */
@@ -31,6 +32,8 @@ void view_row_queue_header(char *buf, size_t size);
 void view_row_queue(const struct report_queue *q, char *buf, size_t size);
 void view_row_loop_header(char *buf, size_t size);
 void view_row_loop(const struct report_loop *l, char *buf, size_t size);
+void view_row_vcpu_header(char *buf, size_t size);
+void view_row_vcpu(const struct report *r, const struct report_vcpu *v, char *buf, size_t size);
 
 void view_spark(const struct hist *h, bool utf8, char *buf, size_t size);
 /*
@@ -43,6 +46,8 @@ bool view_wasted_known(const struct report_queue *q);
 /* A program on this tracepoint was attached; any at all: only then there was something to lose. */
 bool view_hooked(const struct report *r, const char *hook);
 bool view_watched(const struct report *r);
+/* Did anyone watch the vCPUs? */
+bool view_vcpus_known(const struct report *r);
 /* Bytes of `text` that fill at most `columns` columns, without trailing blanks. */
 size_t view_cut(const char *text, unsigned int columns);
 /* "1234567" as "1.23M": at most 6 characters. Returns buf. */

@@ -13,6 +13,8 @@
 
 #include "rows.h"
 
+#define SUMMARY_VCPUS 8u
+
 static void put_row(FILE *to, const char *row, unsigned int width)
 {
 	fprintf(to, "%.*s\n", (int)view_cut(row, width), row);
@@ -79,6 +81,23 @@ static void put_loops(const struct report *r, unsigned int width, FILE *to)
 		view_row_loop(&r->loop[i], row, sizeof(row));
 		put_row(to, row, width);
 	}
+}
+
+static void put_vcpus(const struct report *r, unsigned int width, FILE *to)
+{
+	char row[VIEW_ROW];
+
+	if (!view_vcpus_known(r))
+		return;
+	fputc('\n', to);
+	view_row_vcpu_header(row, sizeof(row));
+	put_row(to, row, width);
+	for (uint32_t i = 0; i < MIN(r->n_vcpus, SUMMARY_VCPUS); i++) {
+		view_row_vcpu(r, &r->vcpu[i], row, sizeof(row));
+		put_row(to, row, width);
+	}
+	if (r->n_vcpus > SUMMARY_VCPUS)
+		fprintf(to, "and %u more, in the JSON report\n", r->n_vcpus - SUMMARY_VCPUS);
 }
 
 /* What the numbers say, in a sentence: the answer to the question the tool asks. */
@@ -188,6 +207,7 @@ void view_summary(const struct report *r, unsigned int width, FILE *to)
 	put_stages(r, width, to);
 	put_queues(r, width, to);
 	put_loops(r, width, to);
+	put_vcpus(r, width, to);
 	put_verdict(r, to);
 	put_guest(r, width, to);
 	put_handovers(r, to);

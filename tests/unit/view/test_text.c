@@ -147,6 +147,32 @@ static void test_text__untraced_is_said_once(void **state)
 	report_free(r);
 }
 
+/* A vCPU's exits by reason, the most frequent first, where they can be seen; what cannot is absent,
+ * not 0. */
+static void test_text__vcpus_have_their_exits(void **state)
+{
+	struct report *r = sample_report();
+	char row[VIEW_ROW], *text;
+
+	view_row_vcpu(r, &r->vcpu[0], row, sizeof(row));
+	assert_string_equal(row, "0        absent    100      0      0  ");
+	sample_set_evidence(r, EVIDENCE_EXACT);
+	r->vcpu[0].exits = 400;
+	r->vcpu[0].n_reasons = 2;
+	snprintf(r->vcpu[0].reason[1].name, sizeof(r->vcpu[0].reason[1].name), "hlt");
+	r->vcpu[0].reason[1].count = 100;
+	view_row_vcpu(r, &r->vcpu[0], row, sizeof(row));
+	assert_string_equal(row, "0           400    100      0      0  npf 75.0%  hlt 25.0%");
+	text = summary(r, 200);
+	assert_non_null(strstr(text, "VCPU"));
+	free(text);
+	sample_set_evidence(r, EVIDENCE_ABSENT);
+	text = summary(r, 200);
+	assert_null(strstr(text, "VCPU"));
+	free(text);
+	report_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_text__counts_are_short),
 		cmocka_unit_test(test_text__losses_are_shown),
 		cmocka_unit_test(test_text__untraced_is_said_once),
+		cmocka_unit_test(test_text__vcpus_have_their_exits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
