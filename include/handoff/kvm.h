@@ -47,15 +47,25 @@ enum kvm_stop_reason {
 	KVM_STOP_NONE,
 	KVM_STOP_SHUTDOWN,	 /* triple fault */
 	KVM_STOP_INTERNAL_ERROR, /* KVM_EXIT_INTERNAL_ERROR or FAIL_ENTRY; printed with registers */
-	KVM_STOP_SYSTEM_EVENT,
+	/* The three kinds of KVM_EXIT_SYSTEM_EVENT. */
+	KVM_STOP_POWEROFF,
+	KVM_STOP_RESET,
+	KVM_STOP_CRASH,
 };
 
 struct kvm_vcpu_regs_pvh {
 	uint32_t entry, start_info_gpa;
 };
 
+/* pml4: maps all of the kernel, zero page, GDT and command line to itself; gdt: 64-bit code in
+ * 0x10, data in 0x18. */
+struct kvm_vcpu_regs_linux64 {
+	uint64_t rip, zero_page_gpa, pml4_gpa, gdt_gpa;
+};
+
 struct kvm_vcpu_config {
 	unsigned int id;
+	unsigned int n_vcpus; /* that the VM will have; the id is below it */
 	/* Called under the BQL from the vCPU thread when it stops by itself. */
 	void (*stopped)(void *opaque, enum kvm_stop_reason reason);
 	void *opaque;
@@ -74,6 +84,12 @@ void kvm_vcpu_free(struct kvm_vcpu *vcpu); /* stops and joins; drops the BQL whi
  */
 int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *regs,
 		     struct error *err) MUST_CHECK;
+/*
+ * Entry state of Linux's 64-bit boot protocol (long mode, flat, interrupts off, rsi = zero page).
+ * Before the first resume.
+ */
+int kvm_vcpu_set_linux64(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_linux64 *regs,
+			 struct error *err) MUST_CHECK;
 void kvm_vcpu_resume(struct kvm_vcpu *vcpu);
 /* Returns when the thread is out of the guest and of all device code; drops the BQL while it waits.
  */

@@ -71,14 +71,24 @@ void kvm_handle_io(struct kvm_vcpu *vcpu)
 
 static enum kvm_stop_reason system_event(struct kvm_vcpu *vcpu)
 {
-	static const char *const names[] = { [KVM_SYSTEM_EVENT_SHUTDOWN] = "shutdown",
-					     [KVM_SYSTEM_EVENT_RESET] = "reset",
-					     [KVM_SYSTEM_EVENT_CRASH] = "crash" };
+	static const struct {
+		const char *name;
+		enum kvm_stop_reason reason;
+	} events[] = {
+		[KVM_SYSTEM_EVENT_SHUTDOWN] = { "shutdown", KVM_STOP_POWEROFF },
+		[KVM_SYSTEM_EVENT_RESET] = { "reset", KVM_STOP_RESET },
+		[KVM_SYSTEM_EVENT_CRASH] = { "crash", KVM_STOP_CRASH },
+	};
 	uint32_t type = vcpu->run->system_event.type;
+	char why[64];
 
-	log_info("vCPU %u: system event: %s", vcpu->id,
-		 type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown");
-	return KVM_STOP_SYSTEM_EVENT;
+	if (type < ARRAY_SIZE(events) && events[type].name) {
+		log_info("vCPU %u: system event: %s", vcpu->id, events[type].name);
+		return events[type].reason;
+	}
+	snprintf(why, sizeof(why), "system event %u, which this VMM does not know", type);
+	kvm_vcpu_dump(vcpu, why);
+	return KVM_STOP_INTERNAL_ERROR;
 }
 
 enum kvm_stop_reason kvm_handle_end(struct kvm_vcpu *vcpu)

@@ -112,7 +112,7 @@ static int vcpu_start_thread(struct kvm_vcpu *vcpu, struct error *err)
 	return 0;
 }
 
-static int vcpu_open(struct kvm_vcpu *vcpu, struct error *err)
+static int vcpu_open(struct kvm_vcpu *vcpu, unsigned int n_vcpus, struct error *err)
 {
 	int khz, ret;
 
@@ -125,9 +125,10 @@ static int vcpu_open(struct kvm_vcpu *vcpu, struct error *err)
 		ret = error_set(err, -errno, "vCPU %u: cannot map its run area: %m", vcpu->id);
 		goto close;
 	}
-	ret = kvm_vcpu_set_cpuid(vcpu, err);
+	ret = kvm_vcpu_set_cpuid(vcpu, n_vcpus, err);
 	if (ret)
 		goto unmap;
+	kvm_vcpu_set_boot_msrs(vcpu);
 	khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);
 	if (khz > 0)
 		vcpu->vm->tsc_khz = khz;
@@ -159,7 +160,7 @@ struct kvm_vcpu *kvm_vcpu_new(struct kvm_vm *vm, const struct kvm_vcpu_config *c
 	vcpu->id = config->id;
 	vcpu->stopped = config->stopped;
 	vcpu->opaque = config->opaque;
-	if (vcpu_open(vcpu, err))
+	if (vcpu_open(vcpu, config->n_vcpus, err))
 		goto free;
 	pthread_mutex_init(&vcpu->lock, NULL);
 	pthread_cond_init(&vcpu->changed, NULL);

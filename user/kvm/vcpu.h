@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <handoff/kvm.h>
 
+struct kvm_cpuid2;
 struct kvm_run;
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED /* by itself: never runs again */ };
@@ -29,12 +30,25 @@ struct kvm_vcpu {
 };
 
 /* cpuid.c: what the guest sees of the CPU. Before the first run. */
-int kvm_vcpu_set_cpuid(struct kvm_vcpu *vcpu, struct error *err) MUST_CHECK;
+int kvm_vcpu_set_cpuid(struct kvm_vcpu *vcpu, unsigned int n_vcpus, struct error *err) MUST_CHECK;
+
+#define KVM_CPUID_ENTRIES 256 /* KVM_MAX_CPUID_ENTRIES */
+
+struct kvm_cpuid_config {
+	unsigned int id, n_vcpus; /* 1 or more, id below it */
+	bool tsc_deadline;
+};
+
+/* Turns what KVM supports into what this vCPU is; there is room for KVM_CPUID_ENTRIES. */
+void kvm_cpuid_fill(struct kvm_cpuid2 *cpuid, const struct kvm_cpuid_config *config);
+
+/* msrs.c: before the first run. */
+void kvm_vcpu_set_boot_msrs(struct kvm_vcpu *vcpu);
 
 /* regs.c: prints why a vCPU cannot go on, with its registers. vCPU thread. */
 void kvm_vcpu_dump(struct kvm_vcpu *vcpu, const char *why);
 
-/* exits.c: exits that are no memory access. vCPU thread, BQL not held. */
+/* exec.c: exits that are no memory access. vCPU thread, BQL not held. */
 void kvm_handle_io(struct kvm_vcpu *vcpu);
 enum kvm_stop_reason kvm_handle_end(struct kvm_vcpu *vcpu);
 enum kvm_stop_reason kvm_handle_run_error(struct kvm_vcpu *vcpu, int errnum);

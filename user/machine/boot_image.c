@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The bytes of a kernel, from a file or from memory: see boot_pvh.h. Main thread. Neighbour: elf.c
- * reads. */
-#include "boot_pvh.h"
+/* The bytes a guest is booted from: see boot_image.h. Main thread. Neighbours: elf.c,
+ * boot_bzimage.c and boot_initrd.c read. */
+#include "boot_image.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,53 +18,58 @@ struct boot_image {
 	uint64_t size;
 };
 
-static struct boot_image *image_new(const char *name, struct error *err)
+/* Takes over `name`, which may be NULL: out of memory. */
+static struct boot_image *image_new(char *name, struct error *err)
 {
 	struct boot_image *image = calloc(1, sizeof(*image));
 
-	if (image)
-		image->name = strdup(name);
-	if (!image || !image->name) {
+	if (!image || !name) {
 		free(image);
+		free(name);
 		error_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
+	image->name = name;
 	image->fd = -1;
 	return image;
 }
 
-struct boot_image *boot_image_open(const char *path, struct error *err)
+static int open_file(struct boot_image *image, const char *path, struct error *err)
 {
-	struct boot_image *image = image_new(path, err);
 	struct stat st;
 
-	if (!image)
-		return NULL;
-	image->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (image->fd < 0) {
-		error_set(err, -errno, "kernel %s: %m", path);
-		goto free;
-	}
-	if (fstat(image->fd, &st) < 0) {
-		error_set(err, -errno, "kernel %s: %m", path);
-		goto free;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		error_set(err, -EINVAL, "kernel %s: not a file", path);
-		goto free;
-	}
+	/* Without O_NONBLOCK a FIFO would wait for its other end. */
+	image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (image->fd < 0 || fstat(image->fd, &st) < 0)
+		return error_set(err, -errno, "%s: %m", image->name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -EINVAL, "%s: %s, not a file", image->name,
+				 S_ISDIR(st.st_mode) ? "a directory" : "a device or pipe");
+	if (!st.st_size)
+		return error_set(err, -EINVAL, "%s: an empty file", image->name);
 	image->size = st.st_size;
-	return image;
+	return 0;
+}
 
-free:
-	boot_image_free(image);
-	return NULL;
+struct boot_image *boot_image_open(const char *what, const char *path, struct error *err)
+{
+	struct boot_image *image;
+	char *name;
+
+	if (asprintf(&name, "%s %s", what, path) < 0)
+		name = NULL;
+	image = image_new(name, err);
+	if (image && open_file(image, path, err)) {
+		boot_image_free(image);
+		return NULL;
+	}
+	return image;
 }
 
 struct boot_image *boot_image_of(const char *name, const void *bytes, uint64_t size,
 				 struct error *err)
 {
-	struct boot_image *image = image_new(name, err);
+	struct boot_image *image = image_new(strdup(name), err);
 
 	if (!image)
 		return NULL;

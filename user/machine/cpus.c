@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * vCPUs and what they boot: the kernel given or the built-in load guest. Main context; the stop
- * callback comes from a vCPU thread under the BQL. Neighbours: board.c, boot_pvh.c, user/kvm.
+ * callback comes from a vCPU thread under the BQL. Neighbours: board.c, boot.c, user/kvm.
  */
 #include "board.h"
 
@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <handoff/main_loop.h>
-#include <handoff/pci.h>
-#include "boot_pvh.h"
+#include "boot.h"
+#include "boot_image.h"
 
 /* load_blob.S */
 extern const char handoff_load_elf_start[], handoff_load_elf_end[];
@@ -22,8 +22,14 @@ static void vcpu_stopped(void *opaque, enum kvm_stop_reason reason)
 	case KVM_STOP_SHUTDOWN:
 		main_loop_quit_any(MACHINE_EXIT_SHUTDOWN);
 		break;
-	case KVM_STOP_SYSTEM_EVENT:
-		main_loop_quit_any(MACHINE_EXIT_GUEST);
+	case KVM_STOP_POWEROFF:
+		main_loop_quit_any(MACHINE_EXIT_OK);
+		break;
+	case KVM_STOP_RESET:
+		main_loop_quit_any(MACHINE_EXIT_RESET);
+		break;
+	case KVM_STOP_CRASH:
+		main_loop_quit_any(MACHINE_EXIT_PANIC);
 		break;
 	default:
 		main_loop_quit_any(MACHINE_EXIT_KVM);
@@ -33,7 +39,11 @@ static void vcpu_stopped(void *opaque, enum kvm_stop_reason reason)
 
 int board_cpus_start(struct machine *m, struct error *err)
 {
-	struct kvm_vcpu_config config = { .stopped = vcpu_stopped, .opaque = m };
+	struct kvm_vcpu_config config = {
+		.n_vcpus = m->config->cpus,
+		.stopped = vcpu_stopped,
+		.opaque = m,
+	};
 	unsigned int i;
 
 	for (i = 0; i < m->config->cpus; i++) {
@@ -80,33 +90,63 @@ static char *command_line(const struct machine *m)
 static struct boot_image *open_kernel(const struct machine *m, struct error *err)
 {
 	if (m->config->kernel)
-		return boot_image_open(m->config->kernel, err);
-	return boot_image_of("(built-in)", handoff_load_elf_start,
+		return boot_image_open("kernel", m->config->kernel, err);
+	return boot_image_of("kernel (built-in)", handoff_load_elf_start,
 			     handoff_load_elf_end - handoff_load_elf_start, err);
+}
+
+static int enter(struct machine *m, const struct boot_entry *entry, struct error *err)
+{
+	const struct kvm_vcpu_regs_pvh pvh = { (uint32_t)entry->rip, (uint32_t)entry->data_gpa };
+	const struct kvm_vcpu_regs_linux64 linux64 = {
+		.rip = entry->rip,
+		.zero_page_gpa = entry->data_gpa,
+		.pml4_gpa = entry->pml4_gpa,
+		.gdt_gpa = entry->gdt_gpa,
+	};
+
+	if (entry->protocol == BOOT_PVH)
+		return kvm_vcpu_set_pvh(m->vcpu[0], &pvh, err);
+	return kvm_vcpu_set_linux64(m->vcpu[0], &linux64, err);
+}
+
+static int load_and_enter(struct machine *m, struct boot_config *config, struct error *err)
+{
+	char *cmdline = command_line(m);
+	struct boot_entry entry;
+	int ret;
+
+	if (!cmdline)
+		return error_set(err, -ENOMEM, "out of memory");
+	config->cmdline = cmdline;
+	ret = boot_load(config, &entry, err);
+	if (!ret)
+		ret = enter(m, &entry, err);
+	free(cmdline);
+	return ret;
 }
 
 int board_boot_start(struct machine *m, struct error *err)
 {
-	const struct boot_reserved ecam = { BOARD_ECAM_GPA, PCI_ECAM_BUS_SIZE };
-	struct boot_image *image = open_kernel(m, err);
-	char *cmdline = command_line(m);
-	struct boot_entry entry;
+	struct boot_image *kernel, *initrd = NULL;
 	int ret = -EIO;
 
-	if (!image)
-		goto free;
-	if (!cmdline) {
-		ret = error_set(err, -ENOMEM, "out of memory");
-		goto free;
-	}
-	ret = boot_pvh_load(m->ram, image, cmdline, &ecam, &entry, err);
-	if (!ret) {
-		struct kvm_vcpu_regs_pvh regs = { entry.rip, entry.start_info_gpa };
+	kernel = open_kernel(m, err);
+	if (!kernel)
+		return -EIO;
+	if (m->config->initrd)
+		initrd = boot_image_open("initrd", m->config->initrd, err);
+	if (initrd || !m->config->initrd) {
+		struct boot_config config = {
+			.ram = m->ram,
+			.kernel = kernel,
+			.initrd = initrd,
+			.rsdp_gpa = m->rsdp_gpa,
+		};
 
-		ret = kvm_vcpu_set_pvh(m->vcpu[0], &regs, err);
+		ret = load_and_enter(m, &config, err);
 	}
-free:
-	free(cmdline);
-	boot_image_free(image);
+	boot_image_free(initrd);
+	boot_image_free(kernel);
 	return ret;
 }

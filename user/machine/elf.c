@@ -9,9 +9,13 @@
 #include <elf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "board.h"
+#include "boot_image.h"
 
+#define MIB			 (1ull << 20)
 #define PHDRS_MAX		 128
 #define NOTES_MAX_BYTES		 65536
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
@@ -22,21 +26,19 @@ struct elf {
 	Elf64_Ehdr ehdr;
 	Elf64_Phdr phdr[PHDRS_MAX];
 	bool has_entry;
-	uint32_t entry;
+	struct elf_kernel kernel;
 };
 
 #define elf_error(elf, err, errnum, fmt, ...)                                                      \
-	error_set(err, errnum, "kernel %s: " fmt, boot_image_name((elf)->image), ##__VA_ARGS__)
+	error_set(err, errnum, "%s: " fmt, boot_image_name((elf)->image), ##__VA_ARGS__)
 
 static int judge_header(struct elf *elf, struct error *err)
 {
 	const Elf64_Ehdr *e = &elf->ehdr;
 
-	if (boot_image_read(elf->image, 0, &elf->ehdr, sizeof(elf->ehdr)) ||
-	    memcmp(e->e_ident, ELFMAG, SELFMAG))
+	if (boot_image_read(elf->image, 0, &elf->ehdr, sizeof(elf->ehdr)))
 		return elf_error(elf, err, -ENOEXEC,
-				 "not an ELF file; a bzImage has one inside: "
-				 "scripts/extract-vmlinux of the Linux sources gets it out");
+				 "an ELF file cut off in its header: truncated?");
 	if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != ELFDATA2LSB ||
 	    e->e_machine != EM_X86_64)
 		return elf_error(elf, err, -ENOEXEC, "an ELF file, but not for x86-64");
@@ -50,10 +52,47 @@ static int judge_header(struct elf *elf, struct error *err)
 	return 0;
 }
 
-static bool overlaps_boot_data(const Elf64_Phdr *p)
+/* Low memory that is taken when a kernel is loaded. */
+static const struct {
+	uint64_t start, end;
+	const char *what;
+} taken[] = {
+	{ BOOT_DATA_GPA, BOOT_DATA_END, "boot data" },
+	{ BOARD_ACPI_GPA, BOARD_ACPI_END, "ACPI tables" },
+};
+
+static int judge_place(struct elf *elf, const Elf64_Phdr *p, struct error *err)
 {
-	return p->p_paddr < BOOT_DATA_GPA + BOOT_DATA_BYTES &&
-	       BOOT_DATA_GPA < p->p_paddr + p->p_memsz;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(taken); i++) {
+		/* Cannot wrap: it is inside of RAM. */
+		if (p->p_paddr < taken[i].end && taken[i].start < p->p_paddr + p->p_memsz)
+			return elf_error(elf, err, -ENOEXEC,
+					 "the segment at 0x%llx, %llu KiB, takes the place of the "
+					 "%s (0x%llx, %llu KiB)",
+					 (unsigned long long)p->p_paddr,
+					 (unsigned long long)p->p_memsz / 1024, taken[i].what,
+					 (unsigned long long)taken[i].start,
+					 (unsigned long long)(taken[i].end - taken[i].start) /
+						 1024);
+	}
+	return 0;
+}
+
+/* How much would do is said only where more memory would be at that address. */
+static int outside(struct elf *elf, const Elf64_Phdr *p, struct error *err)
+{
+	char advice[64] = "damaged?";
+
+	if (p->p_paddr < BOARD_LOW_RAM_END_GPA && p->p_memsz <= BOARD_LOW_RAM_END_GPA - p->p_paddr)
+		snprintf(advice, sizeof(advice), "use --memory %lluM or more",
+			 (unsigned long long)ROUND_UP(p->p_paddr + p->p_memsz, MIB) / MIB);
+	return elf_error(elf, err, -E2BIG,
+			 "the segment at 0x%llx, %llu KiB, is outside of the guest's RAM "
+			 "(%llu MiB): %s",
+			 (unsigned long long)p->p_paddr, (unsigned long long)p->p_memsz / 1024,
+			 (unsigned long long)elf->ram->size_bytes / MIB, advice);
 }
 
 static int load_segment(struct elf *elf, const Elf64_Phdr *p, struct error *err)
@@ -70,24 +109,15 @@ static int load_segment(struct elf *elf, const Elf64_Phdr *p, struct error *err)
 				 (unsigned long long)p->p_paddr);
 	hva = guest_ram_hva(elf->ram, p->p_paddr, p->p_memsz);
 	if (!hva)
-		return elf_error(elf, err, -E2BIG,
-				 "the segment at 0x%llx, %llu KiB, is outside of the guest's RAM "
-				 "(%llu MiB): give it more memory",
-				 (unsigned long long)p->p_paddr,
-				 (unsigned long long)p->p_memsz / 1024,
-				 (unsigned long long)elf->ram->size_bytes >> 20);
-	/* Cannot wrap: it is inside of RAM. */
-	if (overlaps_boot_data(p))
-		return elf_error(
-			elf, err, -ENOEXEC,
-			"the segment at 0x%llx, %llu KiB, takes the place of the boot data "
-			"(0x%llx, %llu KiB)",
-			(unsigned long long)p->p_paddr, (unsigned long long)p->p_memsz / 1024,
-			BOOT_DATA_GPA, BOOT_DATA_BYTES / 1024);
+		return outside(elf, p, err);
+	ret = judge_place(elf, p, err);
+	if (ret)
+		return ret;
 	ret = boot_image_read(elf->image, p->p_offset, hva, p->p_filesz);
 	if (ret)
 		return elf_error(elf, err, ret, "cannot read it: %s", strerror(-ret));
 	memset(hva + p->p_filesz, 0, p->p_memsz - p->p_filesz);
+	elf->kernel.end_gpa = MAX(elf->kernel.end_gpa, p->p_paddr + p->p_memsz);
 	return 0;
 }
 
@@ -114,7 +144,7 @@ static bool take_note(struct elf *elf, const char *at, uint64_t left, uint64_t a
 		return true;
 	memcpy(&value, at + sizeof(n) + name_bytes, n.n_descsz);
 	elf->has_entry = value <= UINT32_MAX;
-	elf->entry = (uint32_t)value;
+	elf->kernel.entry = (uint32_t)value;
 	return true;
 }
 
@@ -160,13 +190,14 @@ static int load_all(struct elf *elf, struct error *err)
 		return elf_error(elf, err, -ENOEXEC,
 				 "it has no PVH entry note (a Linux kernel has one if it was built "
 				 "with CONFIG_PVH=y)");
-	if (!guest_ram_hva(elf->ram, elf->entry, 1))
+	if (!guest_ram_hva(elf->ram, elf->kernel.entry, 1))
 		return elf_error(elf, err, -ENOEXEC,
-				 "its entry point 0x%x is outside of the guest's RAM", elf->entry);
+				 "its entry point 0x%x is outside of the guest's RAM",
+				 elf->kernel.entry);
 	return 0;
 }
 
-int elf_load(const struct guest_ram *ram, const struct boot_image *image, uint32_t *entry,
+int elf_load(const struct guest_ram *ram, const struct boot_image *image, struct elf_kernel *kernel,
 	     struct error *err)
 {
 	struct elf *elf = calloc(1, sizeof(*elf));
@@ -177,7 +208,7 @@ int elf_load(const struct guest_ram *ram, const struct boot_image *image, uint32
 	elf->ram = ram;
 	elf->image = image;
 	ret = load_all(elf, err);
-	*entry = elf->entry;
+	*kernel = elf->kernel;
 	free(elf);
 	return ret;
 }

@@ -7,11 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "boot_pvh.h"
+#include "boot.h"
+#include "boot_fixture.h"
 
-#define MIB	  (1ull << 20)
-#define RAM_BYTES (16 * MIB)
 #define TEXT_GPA  (1 * MIB)
 #define BSS_BYTES 0x3000
 
@@ -26,8 +24,6 @@ struct kernel {
 	} note;
 	char text[64];
 };
-
-static const struct boot_reserved nothing = { 0, 0 };
 
 static struct kernel good_kernel(void)
 {
@@ -58,30 +54,14 @@ static struct kernel good_kernel(void)
 	return k;
 }
 
-static int setup(void **state)
-{
-	struct error err;
-
-	*state = guest_ram_new(RAM_BYTES, RAM_BYTES, &err);
-	return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	guest_ram_free(*state);
-	return 0;
-}
-
 static int load_bytes(struct guest_ram *ram, const void *bytes, uint64_t size, const char *cmdline,
 		      struct boot_entry *entry, struct error *err)
 {
-	struct boot_image *image = boot_image_of("test.elf", bytes, size, err);
-	int ret;
+	const struct boot_bytes boot = { .kernel = bytes,
+					 .kernel_bytes = size,
+					 .cmdline = cmdline };
 
-	assert_non_null(image);
-	ret = boot_pvh_load(ram, image, cmdline, &nothing, entry, err);
-	boot_image_free(image);
-	return ret;
+	return boot_from_bytes(ram, &boot, entry, err);
 }
 
 /* Must be refused, naming the file and saying `words`. */
@@ -91,7 +71,7 @@ static void refused(void **state, const struct kernel *k, uint64_t size, const c
 	struct error err = { "" };
 
 	assert_int_not_equal(load_bytes(*state, k, size, "", &entry, &err), 0);
-	if (!strstr(err.msg, words) || !strstr(err.msg, "test.elf"))
+	if (!strstr(err.msg, words) || !strstr(err.msg, BOOT_KERNEL_NAME))
 		fail_msg("'%s' is not in: %s", words, err.msg);
 }
 
@@ -107,6 +87,7 @@ static void test_boot_pvh__loads_a_kernel(void **state)
 
 	memset(guest_ram_hva(ram, TEXT_GPA, 0x4000), 0xff, 0x4000);
 	assert_int_equal(load_bytes(ram, &k, sizeof(k), "rw=read bs=4k", &entry, &err), 0);
+	assert_int_equal(entry.protocol, BOOT_PVH);
 	assert_int_equal(entry.rip, TEXT_GPA + 0x10);
 	text = guest_ram_hva(ram, TEXT_GPA, 0x4000);
 	assert_string_equal(text, k.text);
@@ -126,25 +107,29 @@ struct memmap_entry {
 	uint32_t type, reserved;
 };
 
-static void check_map(struct guest_ram *ram, const struct memmap_entry *want, unsigned int n)
+/* Boots a good kernel; what its entry state points to. */
+static struct start_info boot_good(struct guest_ram *ram, const struct boot_bytes *with)
 {
-	const struct boot_reserved ecam = { 0xb0000000, MIB };
 	struct kernel k = good_kernel();
-	struct memmap_entry got[8];
-	struct boot_image *image;
+	struct boot_bytes boot = *with;
 	struct start_info info;
 	struct boot_entry entry;
 	struct error err;
-	char cmdline[16];
 
-	image = boot_image_of("test.elf", &k, sizeof(k), &err);
-	assert_int_equal(boot_pvh_load(ram, image, "words=of it", &ecam, &entry, &err), 0);
-	boot_image_free(image);
-	assert_true(guest_ram_read(ram, entry.start_info_gpa, &info, sizeof(info)));
+	boot.kernel = &k;
+	boot.kernel_bytes = sizeof(k);
+	assert_int_equal(boot_from_bytes(ram, &boot, &entry, &err), 0);
+	assert_true(guest_ram_read(ram, entry.data_gpa, &info, sizeof(info)));
 	assert_int_equal(info.magic, 0x336ec578);
 	assert_int_equal(info.version, 1);
-	assert_true(guest_ram_read(ram, info.cmdline, cmdline, sizeof(cmdline)));
-	assert_string_equal(cmdline, "words=of it");
+	return info;
+}
+
+static void check_map(struct guest_ram *ram, const struct memmap_entry *want, unsigned int n)
+{
+	struct start_info info = boot_good(ram, &(struct boot_bytes){ .cmdline = "" });
+	struct memmap_entry got[8];
+
 	assert_int_equal(info.memmap_entries, n);
 	assert_true(guest_ram_read(ram, info.memmap, got, n * sizeof(got[0])));
 	assert_memory_equal(got, want, n * sizeof(got[0]));
@@ -156,7 +141,8 @@ static void test_boot_pvh__tells_the_memory_map(void **state)
 {
 	static const struct memmap_entry want[] = {
 		{ 0, 0xa0000, 1, 0 },
-		{ MIB, RAM_BYTES - MIB, 1, 0 },
+		{ 0xe0000, 0x20000, 2, 0 },
+		{ MIB, BOOT_RAM_BYTES - MIB, 1, 0 },
 		{ 0xb0000000, MIB, 2, 0 },
 	};
 
@@ -167,10 +153,9 @@ static void test_boot_pvh__tells_the_memory_map(void **state)
 static void test_boot_pvh__tells_high_memory(void **state)
 {
 	static const struct memmap_entry want[] = {
-		{ 0, 0xa0000, 1, 0 },
-		{ MIB, 8 * MIB - MIB, 1, 0 },
+		{ 0, 0xa0000, 1, 0 },		{ 0xe0000, 0x20000, 2, 0 },
+		{ MIB, 8 * MIB - MIB, 1, 0 },	{ 0xb0000000, MIB, 2, 0 },
 		{ 4096 * MIB, 24 * MIB, 1, 0 },
-		{ 0xb0000000, MIB, 2, 0 },
 	};
 	struct error err;
 	struct guest_ram *ram = guest_ram_new(32 * MIB, 8 * MIB, &err);
@@ -178,6 +163,40 @@ static void test_boot_pvh__tells_high_memory(void **state)
 	assert_non_null(ram);
 	check_map(ram, want, ARRAY_SIZE(want));
 	guest_ram_free(ram);
+}
+
+/* Command line and ACPI's RSDP are where start_info says. */
+static void test_boot_pvh__tells_command_line_and_rsdp(void **state)
+{
+	struct guest_ram *ram = *state;
+	const struct boot_bytes boot = { .cmdline = "words=of it", .rsdp_gpa = 0xe0000 };
+	struct start_info info = boot_good(ram, &boot);
+	char cmdline[16];
+
+	assert_int_equal(info.rsdp, 0xe0000);
+	assert_true(guest_ram_read(ram, info.cmdline, cmdline, sizeof(cmdline)));
+	assert_string_equal(cmdline, "words=of it");
+	assert_int_equal(info.nr_modules, 0);
+}
+
+/* The initrd is the one module, whole, behind the kernel. */
+static void test_boot_pvh__tells_the_initrd(void **state)
+{
+	static const char initrd[] = "files for a start";
+	const struct boot_bytes boot = { .cmdline = "",
+					 .initrd = initrd,
+					 .initrd_bytes = sizeof(initrd) };
+	struct start_info info = boot_good(*state, &boot);
+	uint64_t module[4];
+	char got[sizeof(initrd)];
+
+	assert_int_equal(info.nr_modules, 1);
+	assert_true(guest_ram_read(*state, info.modlist, module, sizeof(module)));
+	assert_in_range(module[0], TEXT_GPA + BSS_BYTES, BOOT_RAM_BYTES - sizeof(initrd));
+	assert_int_equal(module[1], sizeof(initrd));
+	assert_int_equal(module[2], 0);
+	assert_true(guest_ram_read(*state, module[0], got, sizeof(got)));
+	assert_string_equal(got, initrd);
 }
 
 /* Linux writes its note's address in 4 bytes on some versions: both widths are read. */
@@ -191,17 +210,6 @@ static void test_boot_pvh__takes_a_short_note(void **state)
 	k.phdr[1].p_filesz -= 4;
 	assert_int_equal(load_bytes(*state, &k, sizeof(k), "", &entry, &err), 0);
 	assert_int_equal(entry.rip, TEXT_GPA + 0x10);
-}
-
-/* A bzImage, a script, an empty file: not an ELF, and what to do about it. */
-static void test_boot_pvh__refuses_other_files(void **state)
-{
-	struct kernel k = good_kernel();
-
-	refused(state, &k, 0, "not an ELF file");
-	refused(state, &k, 10, "not an ELF file");
-	k.ehdr.e_ident[0] = 'M';
-	refused(state, &k, sizeof(k), "extract-vmlinux");
 }
 
 /* ELF files for somebody else. */
@@ -260,8 +268,9 @@ static void test_boot_pvh__refuses_segments_outside_of_ram(void **state)
 	static const struct {
 		uint64_t gpa, bytes;
 	} bad[] = {
-		{ RAM_BYTES, 0x1000 },	  { RAM_BYTES - 0x1000, 0x2000 }, { TEXT_GPA, 1ull << 40 },
-		{ TEXT_GPA, UINT64_MAX }, { UINT64_MAX - 0x100, 0x1000 },
+		{ BOOT_RAM_BYTES, 0x1000 },	{ BOOT_RAM_BYTES - 0x1000, 0x2000 },
+		{ TEXT_GPA, 1ull << 40 },	{ TEXT_GPA, UINT64_MAX },
+		{ UINT64_MAX - 0x100, 0x1000 },
 	};
 	unsigned int i;
 
@@ -274,15 +283,17 @@ static void test_boot_pvh__refuses_segments_outside_of_ram(void **state)
 	}
 }
 
-/* A segment over the boot data would change what the kernel is told. */
+/* A segment over boot data or ACPI tables would change what the kernel is told. */
 static void test_boot_pvh__refuses_segments_over_boot_data(void **state)
 {
 	struct kernel k = good_kernel();
 
 	k.phdr[0].p_paddr = BOOT_DATA_GPA - sizeof(k.text);
 	refused(state, &k, sizeof(k), "boot data");
-	k.phdr[0].p_paddr = BOOT_DATA_GPA + BOOT_DATA_BYTES - 1;
+	k.phdr[0].p_paddr = BOOT_DATA_END - 1;
 	refused(state, &k, sizeof(k), "boot data");
+	k.phdr[0].p_paddr = 0xfffff;
+	refused(state, &k, sizeof(k), "ACPI tables");
 }
 
 /* Truncated files and headers that point beyond the end. */
@@ -365,34 +376,7 @@ static void test_boot_pvh__bounds_the_command_line(void **state)
 	test_free(line);
 }
 
-/* From a file it is the same; a missing file and a folder are told by name. */
-static void test_boot_pvh__reads_files(void **state)
-{
-	char path[] = "/tmp/handoff-test-kernel.XXXXXX";
-	struct kernel k = good_kernel();
-	struct boot_image *image;
-	struct boot_entry entry;
-	struct error err;
-	int fd = mkstemp(path);
-
-	assert_int_equal(write(fd, &k, sizeof(k)), sizeof(k));
-	image = boot_image_open(path, &err);
-	assert_non_null(image);
-	assert_int_equal(boot_pvh_load(*state, image, "", &nothing, &entry, &err), 0);
-	assert_int_equal(entry.rip, TEXT_GPA + 0x10);
-	/* It shrinks while we look at it. */
-	assert_int_equal(ftruncate(fd, sizeof(k) - 10), 0);
-	assert_int_not_equal(boot_pvh_load(*state, image, "", &nothing, &entry, &err), 0);
-	boot_image_free(image);
-	close(fd);
-	unlink(path);
-	assert_null(boot_image_open(path, &err));
-	assert_non_null(strstr(err.msg, path));
-	assert_null(boot_image_open("/tmp", &err));
-	assert_non_null(strstr(err.msg, "/tmp: not a file"));
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, boot_setup, boot_teardown)
 
 int main(void)
 {
@@ -400,8 +384,9 @@ int main(void)
 		TEST(test_boot_pvh__loads_a_kernel),
 		TEST(test_boot_pvh__tells_the_memory_map),
 		TEST(test_boot_pvh__tells_high_memory),
+		TEST(test_boot_pvh__tells_command_line_and_rsdp),
+		TEST(test_boot_pvh__tells_the_initrd),
 		TEST(test_boot_pvh__takes_a_short_note),
-		TEST(test_boot_pvh__refuses_other_files),
 		TEST(test_boot_pvh__refuses_other_machines),
 		TEST(test_boot_pvh__refuses_a_kernel_without_note),
 		TEST(test_boot_pvh__survives_lying_notes),
@@ -411,7 +396,6 @@ int main(void)
 		TEST(test_boot_pvh__refuses_an_entry_outside_of_ram),
 		TEST(test_boot_pvh__survives_any_damaged_byte),
 		TEST(test_boot_pvh__bounds_the_command_line),
-		TEST(test_boot_pvh__reads_files),
 	};
 
 	return cmocka_run_group_tests_name("boot_pvh", tests, NULL, NULL);
