@@ -80,7 +80,7 @@ verdict() {
 }
 
 truncate -s 64M "$image"
-echo 1..10
+echo 1..13
 
 # The line of the project's notes on test beds: firmware, ECAM, an iothread that polls.
 run q35 null "rw=randread bs=4k iodepth=1 requests=5000"
@@ -120,6 +120,16 @@ run microvm file "rw=randwrite bs=4k noevent=1 iodepth=8 requests=5000 verify=cr
 completion=irq"
 expect 1 errors=0 verify_errors=0 resets=5 irqs_missed=0 stalls=0
 verdict test_qemu_guest__works_without_event_idx
+
+# The packed ring of another's making: chains that end out of order, tables, resets, both ways of
+# asking for events.
+for words in "iodepth=32 segs=3" "iodepth=32 segs=3 noevent=1" "iodepth=64 indirect=1 segs=4"; do
+	run microvm file "rw=randrw bs=8k requests=10000 verify=crc32c completion=irq resets=5 \
+$words" ,packed=on
+	expect 1 errors=0 verify_errors=0 resets=5 irqs_missed=0 stalls=0 &&
+		grep -q ' ring=packed ' "$out"
+	verdict "test_qemu_guest__speaks_packed_${words//[ =]/_}"
+done
 
 # A disk that forgets must not pass for one that remembers.
 run microvm driver=null-co,size=67108864,read-zeroes=on \

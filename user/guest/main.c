@@ -14,6 +14,7 @@ static void open_disk(struct virtio_blk *blk, const struct words *words)
 	struct virtio_blk_options options = {
 		.no_event_idx = words->noevent,
 		.indirect = words->indirect,
+		.no_packed = !words->packed,
 		.need_irq = words->completion != COMPLETION_POLL,
 	};
 	struct pci_host *host = memory_alloc(sizeof(*host), 64, "start-up");

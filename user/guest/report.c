@@ -103,12 +103,12 @@ void report_ready(const struct load *load, const char *id)
 {
 	const struct virtio_blk *blk = load->blk;
 
-	say("ready blk=%lu queues=%u iodepth=%lu size=%u event_idx=%u indirect=%u msix=%u "
+	say("ready blk=%lu queues=%u iodepth=%lu size=%u ring=%s event_idx=%u indirect=%u msix=%u "
 	    "tsc_khz=%lu config=%s%s%s",
 	    blk->capacity_sectors, load->nr_queues, load->words->iodepth, blk->vq[0].size,
-	    blk->vq[0].event_idx ? 1 : 0, blk->vq[0].tables ? 1 : 0,
-	    blk->dev.has_msix ? blk->dev.msix.entries : 0, load->clock->khz,
-	    blk->dev.fn.host->ecam ? "ecam" : "ports", *id ? " id=" : "", id);
+	    blk->vq[0].packed ? "packed" : "split", blk->vq[0].event_idx ? 1 : 0,
+	    blk->vq[0].tables ? 1 : 0, blk->dev.has_msix ? blk->dev.msix.entries : 0,
+	    load->clock->khz, blk->dev.fn.host->ecam ? "ecam" : "ports", *id ? " id=" : "", id);
 }
 
 bool report_result(const struct load *load)

@@ -127,11 +127,10 @@ void request_add(struct request_queue *q, const struct request *request)
 
 void request_publish(struct request_queue *q)
 {
-	uint16_t pending = (uint16_t)(q->vq->avail_idx - q->vq->published_idx);
 	uint64_t now = rdtsc();
 
-	for (uint32_t i = 0; i < pending; i++)
-		q->slots[virtq_pending_slot(q->vq, i)].submit_tsc = now;
+	for (uint32_t i = 0; i < q->vq->nr_pending; i++)
+		q->slots[q->vq->pending[i]].submit_tsc = now;
 	virtq_publish(q->vq);
 }
 
@@ -225,8 +224,8 @@ static void complete(struct request_queue *q, uint32_t n, uint32_t length, uint6
 
 uint32_t request_reap(struct request_queue *q)
 {
-	struct vring_used_elem elem;
-	uint32_t n, count = 0;
+	struct virtq_used used;
+	uint32_t count = 0;
 	uint64_t now;
 
 	if (!virtq_has_used(q->vq))
@@ -234,13 +233,12 @@ uint32_t request_reap(struct request_queue *q)
 	/* One clock for all that is there: checking one block must not count as the next one's
 	 * latency. */
 	now = rdtsc();
-	while (virtq_pop(q->vq, &elem)) {
+	while (virtq_pop(q->vq, &used)) {
 		count++;
-		n = virtq_slot_of(q->vq, elem.id);
-		if (n >= q->nr_slots || !q->slots[n].busy)
+		if (used.slot >= q->nr_slots || !q->slots[used.slot].busy)
 			q->tally->bad_ids++;
 		else
-			complete(q, n, elem.len, now);
+			complete(q, used.slot, used.length, now);
 	}
 	return count;
 }

@@ -78,7 +78,7 @@ static inline uint32_t request_in_flight(const struct request_queue *q)
 	return q->nr_slots - q->nr_free;
 }
 
-/* Puts a request into an idle slot and the avail ring; the caller has seen that nr_free > 0. */
+/* Puts a request into an idle slot and the ring; the caller has seen that nr_free > 0. */
 void request_add(struct request_queue *q, const struct request *request);
 /* Shows what was added to the device; latencies count from here. */
 void request_publish(struct request_queue *q);

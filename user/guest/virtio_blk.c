@@ -95,6 +95,8 @@ void virtio_blk_open(struct virtio_blk *blk, struct pci_host *host, uint32_t n,
 		blk->want_features |= VIRTIO_F_EVENT_IDX;
 	if (options->indirect)
 		blk->want_features |= VIRTIO_F_INDIRECT_DESC;
+	if (!options->no_packed)
+		blk->want_features |= VIRTIO_F_RING_PACKED;
 	virtio_reset(&blk->dev);
 	virtio_negotiate(&blk->dev, blk->want_features);
 	if (options->indirect && !(blk->dev.features & VIRTIO_F_INDIRECT_DESC))
@@ -114,15 +116,16 @@ static void enable_queues(struct virtio_blk *blk)
 void virtio_blk_start(struct virtio_blk *blk, uint32_t nr_queues, uint32_t data_segments)
 {
 	bool indirect = blk->dev.features & VIRTIO_F_INDIRECT_DESC;
+	bool packed = blk->dev.features & VIRTIO_F_RING_PACKED;
 	uint32_t size;
 
 	blk->nr_queues = nr_queues;
 	for (uint32_t i = 0; i < nr_queues; i++) {
 		size = MIN(virtio_queue_max(&blk->dev, (uint16_t)i), VIRTQ_MAX_SIZE);
-		if (!size || size & (size - 1))
+		if (!size || (!packed && size & (size - 1)))
 			die(GUEST_EXIT_DEVICE, "queue %u has size %u", i, size);
 		/* Header and status come on top. */
-		virtq_init(&blk->vq[i], (uint16_t)i, size, data_segments + 2, indirect);
+		virtq_init(&blk->vq[i], (uint16_t)i, size, data_segments + 2, indirect, packed);
 	}
 	enable_queues(blk);
 }

@@ -47,6 +47,7 @@ struct virtio_blk_range {
 struct virtio_blk_options {
 	bool no_event_idx;
 	bool indirect;
+	bool no_packed;
 	bool need_irq;
 };
 

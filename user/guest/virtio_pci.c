@@ -168,9 +168,9 @@ void virtio_queue_enable(struct virtio_device *dev, struct virtq *vq)
 			    (uint32_t)vector);
 	}
 	vq->vector = vector;
-	write_address(dev, COMMON_QUEUE_DESC, vq->desc);
-	write_address(dev, COMMON_QUEUE_DRIVER, vq->avail);
-	write_address(dev, COMMON_QUEUE_DEVICE, vq->used);
+	write_address(dev, COMMON_QUEUE_DESC, vq->area[0]);
+	write_address(dev, COMMON_QUEUE_DRIVER, vq->area[1]);
+	write_address(dev, COMMON_QUEUE_DEVICE, vq->area[2]);
 	vq->notify_gpa = dev->notify + (uint64_t)dev->notify_multiplier *
 					       mmio_read16(dev->common + COMMON_QUEUE_NOTIFY_OFF);
 	mmio_write16(dev->common + COMMON_QUEUE_ENABLE, 1);

@@ -66,6 +66,7 @@ static const struct word table[] = {
 	WORD(segs, WORD_COUNT, 1, BLK_MAX_DATA_SEGMENTS, NULL),
 	WORD(noevent, WORD_COUNT, 0, 1, NULL),
 	WORD(indirect, WORD_COUNT, 0, 1, NULL),
+	WORD(packed, WORD_COUNT, 0, 1, NULL),
 	WORD(getid, WORD_COUNT, 0, 1, NULL),
 	WORD(movebars, WORD_CHOICE, 0, 0, move_names),
 	WORD(disk, WORD_COUNT, 0, 255, NULL),
@@ -246,6 +247,7 @@ void words_parse(struct words *words, const char *cmdline)
 				 .iodepth = 1,
 				 .seed = 1,
 				 .segs = 1,
+				 .packed = 1,
 				 .rwmixread = 50,
 				 .ecam = DEFAULT_ECAM,
 				 .bars = DEFAULT_BARS };

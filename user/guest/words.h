@@ -49,6 +49,7 @@ struct words {
 	uint64_t segs; /* data segments of a request */
 	uint64_t noevent;
 	uint64_t indirect;
+	uint64_t packed; /* 0: not even if the disk offers it */
 	uint64_t getid;
 	uint64_t movebars; /* enum pci_move */
 	uint64_t disk;
