@@ -8,18 +8,25 @@
 #define HANDOFF_BPF_DRIFT_H
 
 #include <stdbool.h>
-#include "kernel_types.h"
-#include <abi/model.h>
+#include "maps.h"
 
-/* Was `prev` still runnable when it was switched out? The argument came with 5.18 (9c2136be0878).
+/*
+ * Was `prev` still runnable when it was switched out? The argument came with 5.18 (9c2136be0878);
+ * before that it has not been changed yet. task_struct.state became __state in 5.14.
  */
 static __always_inline bool drift_switched_out_runnable(bool preempt,
 							const struct task_struct *prev,
 							bool has_state, unsigned int prev_state)
 {
+	const struct task_struct___old *old = (const void *)prev;
+
 	if (preempt)
 		return true;
-	return has_state ? prev_state == 0 : prev->__state == 0;
+	if (has_state)
+		return prev_state == 0;
+	if (bpf_core_field_exists(prev->__state))
+		return prev->__state == 0;
+	return bpf_core_field_exists(old->state) && BPF_CORE_READ(old, state) == 0;
 }
 
 /*
@@ -47,8 +54,9 @@ static __always_inline __u32 drift_vmx_reason(void *vcpu)
 
 /*
  * kvm_exit is (vcpu, isa) since 5.16 (0a62a0319abb) and its reason lies in the vCPU, first member
- * of vcpu_vmx and vcpu_svm; before, and on arm64, the reason is the first argument. A pointer of
- * the kernel is never that small. False: this kernel does not say.
+ * of vcpu_vmx and vcpu_svm; before, it is (reason, vcpu, isa), and on arm64 the reason comes first
+ * too. Where the kernel's BTF could not be asked the value tells: a pointer of the kernel is never
+ * that small. False: this kernel does not say.
  */
 static __always_inline bool drift_exit_reason(struct bpf_raw_tracepoint_args *ctx,
 					      struct exit_key *key)
@@ -56,8 +64,12 @@ static __always_inline bool drift_exit_reason(struct bpf_raw_tracepoint_args *ct
 	void *vcpu = (void *)ctx->args[0];
 	struct vcpu_svm *svm = vcpu;
 
-	if (!(ctx->args[0] >> 32)) {
-		key->reason = ctx->args[0];
+	if (config.exit_args == EXIT_ARGS_REASON || config.exit_args == EXIT_ARGS_NO_ISA ||
+	    (config.exit_args == EXIT_ARGS_UNKNOWN && !(ctx->args[0] >> 32))) {
+		key->reason = (__u32)ctx->args[0];
+		/* An argument the kernel does not have must not even be named. */
+		if (config.exit_args == EXIT_ARGS_REASON)
+			key->isa = ctx->args[2];
 		return true;
 	}
 	key->isa = ctx->args[1];

@@ -1,12 +1,40 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * The eventfd's signal, where the kernel lets functions be hooked: the exact end of `signal`. Where
- * it does not, loop.bpf.c infers the signal from the wake it causes. User space loads one of the
- * two: eventfd_signal_mask() wherever it exists (6.8 made eventfd_signal() inline, before that it
- * calls the other), eventfd_signal() on 5.15.
+ * it does not, loop.bpf.c infers the signal from the wake it causes.
+ *
+ *   vCPU  kvm_exit -- kvm_mmio -- ioeventfd_write -- eventfd_signal -- sched_waking
+ *         kvm_exit -------------- ioeventfd_write -- eventfd_signal -- sched_waking --
+ * kvm_fast_mmio
+ *
+ * Both signal functions are hooked where both exist: eventfd_signal() calls eventfd_signal_mask()
+ * on kernels that have the two (unless it was inlined), 5.15 may have the first alone, 6.8 made it
+ * inline. Each has a variant for kernels that refuse fentry and take kprobes.
  */
-#include "state.h"
+#include <linux/ptrace.h>
+#include "vcpu.h"
+#include <bpf/bpf_tracing.h>
 
+/* KVM looks whether this write is an ioeventfd's. On the fast path nothing was told before: this is
+ * where the kick is decoded. */
+static __always_inline int looked_for(__u64 gpa)
+{
+	struct thread_state *t;
+
+	if (!ours())
+		return 0;
+	t = thread_find(current_tid());
+	if (!t || (!t->armed && !t->in_exit))
+		return 0;
+	seen.ioeventfd = 1;
+	if (!t->armed)
+		vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
+	t->at_ioeventfd = 1;
+	return 0;
+}
+
+/* Other eventfds than the kick's may be signalled by an interrupt that borrows the vCPU's thread:
+ * hardly ever between looking for the ioeventfd and its signal. */
 static __always_inline int signalled(void)
 {
 	struct kick_state *state;
@@ -15,10 +43,12 @@ static __always_inline int signalled(void)
 
 	if (!ours())
 		return 0;
-	t = thread_find(current_task());
-	if (!t || t->kick_signal_ns || (!t->armed && !t->in_exit))
+	t = thread_find(current_tid());
+	if (!t || t->kick_signal_ns || (!t->armed && !t->in_exit) ||
+	    (seen.ioeventfd && !t->at_ioeventfd))
 		return 0;
 	now = bpf_ktime_get_ns();
+	seen.signal = 1;
 	t->kick_signal_ns = now;
 	if (!t->armed)
 		return 0;
@@ -34,14 +64,39 @@ static __always_inline int signalled(void)
 	return 0;
 }
 
+/* (vcpu, device, gpa, len, val) */
+SEC("?fentry/ioeventfd_write")
+int BPF_PROG(ho_ioeventfd, void *vcpu, void *device, __u64 gpa)
+{
+	return looked_for(gpa);
+}
+
+SEC("?kprobe/ioeventfd_write")
+int BPF_KPROBE(ho_ioeventfd_kp, void *vcpu, void *device, __u64 gpa)
+{
+	return looked_for(gpa);
+}
+
 SEC("?fentry/eventfd_signal_mask")
 int ho_signal_mask(void *ctx)
 {
 	return signalled();
 }
 
+SEC("?kprobe/eventfd_signal_mask")
+int ho_sigmask_kp(void *ctx)
+{
+	return signalled();
+}
+
 SEC("?fentry/eventfd_signal")
 int ho_signal(void *ctx)
+{
+	return signalled();
+}
+
+SEC("?kprobe/eventfd_signal")
+int ho_signal_kp(void *ctx)
 {
 	return signalled();
 }

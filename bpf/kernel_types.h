@@ -16,7 +16,11 @@
 struct task_struct {
 	int pid, tgid;
 	unsigned int flags;
-	unsigned int __state; /* 5.14; `state` before */
+	unsigned int __state; /* 5.14 */
+} KERNEL_TYPE;
+
+struct task_struct___old {
+	long state;
 } KERNEL_TYPE;
 
 #define PF_EXITING     0x00000004

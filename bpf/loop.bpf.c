@@ -26,11 +26,13 @@ static __always_inline bool ours_task(const struct task_struct *p)
  * while the guest runs. But a loop does not sleep while the eventfd is readable: so the write must
  * be still waiting, and whoever serves the queue must be the one that was woken (woke_tid). The
  * wake follows the write within 0.7 us unless the vCPU is preempted between; after lost_after_ns it
- * does not matter any more.
+ * does not matter any more. Where the signal itself is seen, it comes before any wake it causes.
  */
 static __always_inline bool kick_wakes(const struct thread_state *t, const struct kick_state *state,
 				       __u64 now)
 {
+	if (seen.signal && !t->kick_signal_ns)
+		return false;
 	if (!t->armed)
 		return t->in_exit;
 	return state && state->pending && state->served_ns < t->kick_ns &&
@@ -49,8 +51,10 @@ static __always_inline void kick_woke(struct thread_state *t, struct kick_state 
 	if (!state)
 		return;
 	kick_take_slot(state);
-	if (!config.signal_hooked)
+	if (!t->kick_signal_ns) {
 		kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
+		ADD(seen.signals_inferred, 1);
+	}
 	ADD(state->woke, 1);
 	state->woke_ns = now;
 	state->woke_tid = p->pid;
@@ -65,10 +69,10 @@ int BPF_PROG(ho_waking, struct task_struct *p)
 
 	if (!ours_task(p) || !ours())
 		return 0;
-	waker = thread_find(current_task());
+	waker = thread_find(current_tid());
 	if (!waker || (!waker->armed && !waker->in_exit))
 		return 0;
-	t = thread_find(p);
+	t = thread_find(p->pid);
 	if (!t || t == waker)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -87,12 +91,11 @@ SEC("?tp_btf/sched_wakeup")
 int BPF_PROG(ho_wakeup, struct task_struct *p)
 {
 	struct thread_state *t;
-	struct thread_row *row;
 	__u64 now;
 
 	if (!ours_task(p))
 		return 0;
-	t = thread_find(p);
+	t = thread_find(p->pid);
 	if (!t) {
 		if (!drift_may_be_unknown(p))
 			lost(LOSS_LOOKUPS);
@@ -103,39 +106,33 @@ int BPF_PROG(ho_wakeup, struct task_struct *p)
 	t->preempted = 0;
 	if (t->wake_waking_ns && !t->wake_runnable_ns)
 		t->wake_runnable_ns = now;
-	row = thread_row(t);
-	if (row)
-		row->loop.wakes++;
+	t->row.loop.wakes++;
 	return 0;
 }
 
 static __always_inline void switched_out(struct task_struct *prev, bool runnable, __u64 now)
 {
-	struct thread_state *t = thread_find(prev);
-	struct thread_row *row;
+	struct thread_state *t = thread_find(prev->pid);
 
 	if (!t) {
 		if (!drift_may_be_unknown(prev))
 			lost(LOSS_LOOKUPS);
 		return;
 	}
-	row = thread_row(t);
-	if (row && t->oncpu_ns)
-		row->loop.run_ns += since(t->oncpu_ns, now);
+	if (t->oncpu_ns)
+		t->row.loop.run_ns += since(t->oncpu_ns, now);
 	t->oncpu_ns = 0;
 	t->runnable_ns = 0;
 	if (!runnable)
 		return;
 	t->runnable_ns = now;
 	t->preempted = 1;
-	if (row)
-		row->loop.preemptions++;
+	t->row.loop.preemptions++;
 }
 
 static __always_inline void switched_in(struct task_struct *next, __u64 now)
 {
-	struct thread_state *t = thread_find(next);
-	struct thread_row *row;
+	struct thread_state *t = thread_find(next->pid);
 	__u64 waited;
 
 	if (!t) {
@@ -146,18 +143,15 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	t->oncpu_ns = now;
 	if (t->wake_runnable_ns && !t->wake_oncpu_ns)
 		t->wake_oncpu_ns = now;
-	row = thread_row(t);
-	if (!row)
-		return;
-	row->loop.cpu = bpf_get_smp_processor_id();
+	t->row.loop.cpu = bpf_get_smp_processor_id();
 	if (!t->runnable_ns)
 		return;
 	waited = since(t->runnable_ns, now);
 	t->runnable_ns = 0;
 	if (t->preempted)
-		row->loop.runq_preempt_ns += waited;
+		t->row.loop.runq_preempt_ns += waited;
 	else
-		row->loop.runq_wake_ns += waited;
+		t->row.loop.runq_wake_ns += waited;
 }
 
 static __always_inline int switched(bool preempt, struct task_struct *prev,
@@ -196,7 +190,7 @@ SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(ho_fork, struct task_struct *parent, struct task_struct *child)
 {
 	if (ours_task(child))
-		thread_make(child);
+		thread_new(child->pid);
 	return 0;
 }
 
@@ -204,16 +198,12 @@ SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(ho_exit, struct task_struct *p)
 {
 	struct thread_state *t;
-	struct thread_row *row;
 
 	if (!ours_task(p))
 		return 0;
-	t = thread_find(p);
-	if (!t)
-		return 0;
-	row = thread_row(t);
-	if (row)
-		row->loop.exit_ns = bpf_ktime_get_ns();
+	t = thread_find(p->pid);
+	if (t)
+		t->row.loop.exit_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -226,6 +216,7 @@ int ho_threads(struct bpf_iter__task *ctx)
 
 	if (!task || !ours_task(task) || drift_may_be_unknown(task))
 		return 0;
-	thread_make(task);
+	if (!thread_find(task->pid))
+		thread_new(task->pid);
 	return 0;
 }

@@ -7,12 +7,11 @@ struct kicks_map kicks SEC(".maps");
 struct stage_hists_map stage_hists SEC(".maps");
 struct irqs_map irqs SEC(".maps");
 struct accepted_irqs_map accepted_irqs SEC(".maps");
-struct thread_rows_map thread_rows SEC(".maps");
 struct exits_map exits SEC(".maps");
-struct empty_irq_map empty_irq SEC(".maps");
 
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
-__u32 slots_used = 0, rows_used = 0;
+__u32 slots_used = 0;
+struct trace_seen seen = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

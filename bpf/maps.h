@@ -14,17 +14,19 @@
 #include <abi/model.h>
 
 /*
- * What we remember of one thread of the VMM, as a vCPU, as a loop, and as a sender of interrupts.
- * Task storage: it goes with the thread. Made in process context only (the iterator, fork, a vCPU's
- * exit, a USDT point); the scheduler's hooks only look it up, since allocating under a run queue's
- * lock is not to be had.
+ * What we remember of one thread of the VMM, as a vCPU, as a loop, and as a sender of interrupts,
+ * by its number. A plain hash, not task storage: up to 6.1 the latter refuses even a lookup to a
+ * program that interrupts another one's on the same CPU (bpf_task_storage_trylock), and wake-ups
+ * come from interrupts. States are made in process context only (the iterator, fork, a vCPU's exit,
+ * a USDT point); the scheduler's hooks only look them up.
  */
 struct thread_state {
-	__u32 row; /* 1 + index into threads; 0 = the table is full */
+	struct thread_row row; /* first: it is what user space reads */
 
 	/* as a vCPU: the kick it is carrying out */
-	__u32 armed;   /* 1 = key was written to and nothing has happened to this vCPU since */
-	__u32 in_exit; /* 1 = between kvm_exit and kvm_entry */
+	__u32 armed;	    /* 1 = key was written to and nothing has happened to this vCPU since */
+	__u32 in_exit;	    /* 1 = between kvm_exit and kvm_entry, in the kernel */
+	__u32 at_ioeventfd; /* 1 = KVM looks for the eventfd of this write (ioeventfd_write) */
 	__u32 early_tid;
 	struct kick_key key;
 	__u64 exit_ns; /* last kvm_exit; 0 = none */
@@ -43,7 +45,8 @@ struct thread_state {
 
 	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
 	struct irq_key msi;
-	__u64 msi_ns;
+	__u64 irqfd_ns; /* an irqfd fired; 0 = none, or not hooked */
+	__u64 msi_ns;	/* begin of the injection; 0 = none under way */
 };
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
@@ -53,9 +56,9 @@ struct accepted_irq {
 };
 
 struct threads_state_map {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_THREADS);
+	__type(key, __u32);
 	__type(value, struct thread_state);
 };
 
@@ -88,13 +91,6 @@ struct accepted_irqs_map {
 	__type(value, struct accepted_irq);
 };
 
-struct thread_rows_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MODEL_MAX_THREADS);
-	__type(key, __u32);
-	__type(value, struct thread_row);
-};
-
 struct exits_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MODEL_MAX_EXITS);
@@ -102,26 +98,21 @@ struct exits_map {
 	__type(value, __u64);
 };
 
-/* Too large for the stack of a program, and the same each time: what a new entry starts as. */
-struct empty_irq_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct irq_state);
-};
-
 extern struct threads_state_map thread_states SEC(".maps");
 extern struct kicks_map kicks SEC(".maps");
 extern struct stage_hists_map stage_hists SEC(".maps");
 extern struct irqs_map irqs SEC(".maps");
 extern struct accepted_irqs_map accepted_irqs SEC(".maps");
-extern struct thread_rows_map thread_rows SEC(".maps");
 extern struct exits_map exits SEC(".maps");
-extern struct empty_irq_map empty_irq SEC(".maps");
 
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
-extern __u32 slots_used, rows_used;
+extern __u32 slots_used;
+extern struct trace_seen seen;
+
+/* What new entries start as; too large for the stack of a program. */
+static const struct thread_state empty_thread;
+static const struct irq_state empty_irq;
 
 static __always_inline void lost(enum loss what)
 {
@@ -131,6 +122,11 @@ static __always_inline void lost(enum loss what)
 static __always_inline bool ours(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == config.tgid;
+}
+
+static __always_inline __u32 current_tid(void)
+{
+	return bpf_get_current_pid_tgid();
 }
 
 /* end - begin; the clocks of two CPUs may be apart by some ns. */

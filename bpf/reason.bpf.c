@@ -4,7 +4,6 @@
  * looks into types of kvm-intel and kvm-amd, which a kernel may not describe and which ask for
  * CAP_SYS_ADMIN.
  */
-#include "state.h"
 #include "drift.bpf.h"
 
 SEC("?raw_tp/kvm_exit")

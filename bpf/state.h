@@ -10,51 +10,37 @@
 int stage_hist_add(__u32 slot, __u32 stage, __u64 ns);
 int irq_hist_add(__u64 address, __u32 data, __u32 stage, __u64 ns);
 
-/* Rows are counted on even when the table is full, so that the loss is seen; index bounded for the
- * verifier. */
-static __always_inline struct thread_row *thread_row(const struct thread_state *t)
-{
-	__u32 index = t->row - 1;
-
-	return bpf_map_lookup_elem(&thread_rows, &index);
-}
-
 /* Any context. NULL: this thread is not known. */
-static __always_inline struct thread_state *thread_find(struct task_struct *task)
+static __always_inline struct thread_state *thread_find(__u32 tid)
 {
-	return bpf_task_storage_get(&thread_states, (void *)task, 0, 0);
+	return bpf_map_lookup_elem(&thread_states, &tid);
 }
 
-/* Process context only. */
-static __always_inline struct thread_state *thread_make(struct task_struct *task)
+/*
+ * Process context only: the map's lock of a bucket is not to be waited for under a run queue's. A
+ * state that is there under this number belonged to a thread that has ended.
+ */
+static __always_inline struct thread_state *thread_new(__u32 tid)
 {
 	struct thread_state *t;
-	struct thread_row *row;
-	__u32 index;
 
-	t = thread_find(task);
-	if (t)
-		return t;
-	t = bpf_task_storage_get(&thread_states, (void *)task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	bpf_map_update_elem(&thread_states, &tid, &empty_thread, BPF_ANY);
+	t = thread_find(tid);
 	if (!t) {
 		lost(LOSS_MAPS);
 		return NULL;
 	}
-	index = ADD(rows_used, 1);
-	row = bpf_map_lookup_elem(&thread_rows, &index);
-	if (!row) {
-		lost(LOSS_MAPS);
-		return t;
-	}
-	row->loop.cpu = -1;
-	row->tid = task->pid;
-	t->row = index + 1;
+	t->row.loop.cpu = -1;
+	t->row.tid = tid;
 	return t;
 }
 
-static __always_inline struct task_struct *current_task(void)
+/* The current thread's. Process context only. */
+static __always_inline struct thread_state *thread_make(void)
 {
-	return (struct task_struct *)bpf_get_current_task_btf();
+	__u32 tid = current_tid();
+
+	return thread_find(tid) ?: thread_new(tid);
 }
 
 static __always_inline struct kick_state *kick_find_or_make(const struct kick_key *key)

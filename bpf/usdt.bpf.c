@@ -60,16 +60,14 @@ static __always_inline void add_wake(struct kick_state *state, const struct thre
 static __always_inline void arrived(struct kick_state *state, struct thread_state *t,
 				    const struct window *w, __u64 now)
 {
-	struct thread_row *row = thread_row(t);
+	const struct loop_state *loop = &t->row.loop;
 	__u64 since_ns = w->first_ns;
 	bool woken = w->woke_ns;
 
 	/* In poll mode the queue is looked at all the time: nothing older than its end can have
 	 * waited. */
-	if (row) {
-		since_ns = row->loop.polling ? now : later(since_ns, row->loop.poll_end_ns);
-		woken = woken && !row->loop.polling && w->woke_ns > row->loop.poll_end_ns;
-	}
+	since_ns = loop->polling ? now : later(since_ns, loop->poll_end_ns);
+	woken = woken && !loop->polling && w->woke_ns > loop->poll_end_ns;
 	if (woken && t->wake_waking_ns == w->woke_ns)
 		add_wake(state, t, now);
 	else if (w->first_ns)
@@ -95,7 +93,7 @@ int ho_notified(struct pt_regs *ctx)
 
 	if (!ours())
 		return 0;
-	t = thread_make(current_task());
+	t = thread_make();
 	if (!t)
 		return 0;
 	if (bpf_usdt_arg(ctx, 1, &gpa) || bpf_usdt_arg(ctx, 2, &signals) ||
@@ -122,18 +120,13 @@ int ho_notified(struct pt_regs *ctx)
 
 static __always_inline int polling(bool begins)
 {
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = ours() ? thread_make() : NULL;
 
-	if (!ours())
-		return 0;
-	t = thread_make(current_task());
-	row = t ? thread_row(t) : NULL;
-	if (!row)
+	if (!t)
 		return 0;
 	if (!begins)
-		row->loop.poll_end_ns = bpf_ktime_get_ns();
-	row->loop.polling = begins;
+		t->row.loop.poll_end_ns = bpf_ktime_get_ns();
+	t->row.loop.polling = begins;
 	return 0;
 }
 

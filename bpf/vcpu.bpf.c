@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * The vCPU's side of a kick: exit, decoding, and what became of it. A write to a guest address arms
- * the vCPU; the next event of this vCPU disarms it; what the thread does in between (wake somebody,
- * signal an eventfd, leave to user space) is due to the write. Raw tracepoints: KVM is a module on
- * stock kernels, whose types ask for CAP_SYS_ADMIN; and we only need plain arguments.
+ * The vCPU's side of a kick: exit, decoding, and what became of it (vcpu.h). Raw tracepoints: KVM
+ * is a module on stock kernels, whose types ask for CAP_SYS_ADMIN; and we only need plain
+ * arguments.
  */
-#include "state.h"
+#include "vcpu.h"
+#include "drift.bpf.h"
 
 /* KVM_EXIT_* of <linux/kvm.h>. */
 #define USER_EXIT_IO   2
@@ -13,55 +13,23 @@
 
 #define MMIO_WRITE 2
 
-/* The thread becomes known at its first exit: process context. */
+/* The current thread if it is the VMM's; it becomes known at its first exit. */
 static __always_inline struct thread_state *vcpu(void)
 {
-	return thread_make(current_task());
-}
-
-static __always_inline void disarm(struct thread_state *t)
-{
-	t->armed = 0;
-	t->kick_signal_ns = 0;
-	t->early_woke_ns = 0;
-	t->msi_ns = 0;
-}
-
-static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus, __u64 now)
-{
-	struct kick_key key = { .gpa = gpa, .bus = bus };
-	struct kick_state *state = kick_find_or_make(&key);
-
-	if (!state)
-		return;
-	ADD(state->kicks, 1);
-	if (!ADD(state->pending, 1))
-		state->first_ns = now;
-	state->last_ns = now;
-	t->key = key;
-	t->kick_ns = now;
-	t->armed = 1;
-	if (t->in_exit)
-		kick_add(state, STAGE_EXIT, since(t->exit_ns, now));
+	return ours() ? thread_make() : NULL;
 }
 
 SEC("?raw_tp/kvm_exit")
 int ho_kvm_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = vcpu();
 
-	if (!ours())
-		return 0;
-	t = vcpu();
 	if (!t)
 		return 0;
 	disarm(t);
 	t->exit_ns = bpf_ktime_get_ns();
 	t->in_exit = 1;
-	row = thread_row(t);
-	if (row)
-		row->vcpu.exits++;
+	t->row.vcpu.exits++;
 	return 0;
 }
 
@@ -84,22 +52,17 @@ SEC("?raw_tp/kvm_entry")
 int ho_kvm_entry(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct kvm_vcpu *v = (void *)ctx->args[0];
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = vcpu();
 
-	if (!ours())
-		return 0;
-	t = vcpu();
 	if (!t)
 		return 0;
 	disarm(t);
 	t->in_exit = 0;
-	row = thread_row(t);
-	if (row)
-		row->vcpu.entries++;
+	t->row.vcpu.entries++;
 	/* x86: the local APIC's id is the vCPU's unless the guest renumbers it, which nobody does.
 	 */
-	enter_guest(BPF_CORE_READ(v, vcpu_id));
+	if (config.entry_has_vcpu)
+		enter_guest(BPF_CORE_READ(v, vcpu_id));
 	return 0;
 }
 
@@ -107,52 +70,29 @@ int ho_kvm_entry(struct bpf_raw_tracepoint_args *ctx)
 SEC("?raw_tp/kvm_mmio")
 int ho_kvm_mmio(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = vcpu();
 
-	if (!ours())
-		return 0;
-	t = vcpu();
 	if (!t)
 		return 0;
 	disarm(t);
-	row = thread_row(t);
 	if ((int)ctx->args[0] == MMIO_WRITE) {
-		if (row)
-			row->vcpu.mmio_writes++;
+		t->row.vcpu.mmio_writes++;
 		vcpu_kick(t, ctx->args[2], BUS_MMIO, bpf_ktime_get_ns());
-	} else if (row) {
-		row->vcpu.mmio_reads++;
+	} else {
+		t->row.vcpu.mmio_reads++;
 	}
 	return 0;
 }
 
-/* (gpa), told after the eventfd was signalled: what this exit did so far belongs to this address.
- */
-SEC("?raw_tp/kvm_fast_mmio")
-int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
+/* A kick that nothing told of before: the signal of this exit, and its wake, were the kick's. */
+static __always_inline void late_kick(struct thread_state *t, __u64 gpa)
 {
-	__u64 signal_ns, woke_ns;
-	struct kick_state *state;
-	struct thread_state *t;
-	struct thread_row *row;
+	__u64 signal_ns = t->kick_signal_ns, woke_ns = t->early_woke_ns;
+	struct kick_state *state = vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
 
-	if (!ours())
-		return 0;
-	t = vcpu();
-	if (!t)
-		return 0;
-	signal_ns = t->kick_signal_ns;
-	woke_ns = t->early_woke_ns;
-	disarm(t);
-	row = thread_row(t);
-	if (row)
-		row->vcpu.mmio_writes++;
-	vcpu_kick(t, ctx->args[0], BUS_MMIO, bpf_ktime_get_ns());
-	t->armed = 0;
-	state = bpf_map_lookup_elem(&kicks, &t->key);
+	ADD(seen.signals_untold, 1);
 	if (!state)
-		return 0;
+		return;
 	kick_take_slot(state);
 	if (signal_ns && !state->signal_ns)
 		state->signal_ns = signal_ns;
@@ -161,6 +101,21 @@ int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
 		state->woke_ns = woke_ns;
 		state->woke_tid = t->early_tid;
 	}
+}
+
+/* (gpa), told after the eventfd was signalled. */
+SEC("?raw_tp/kvm_fast_mmio")
+int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct thread_state *t = vcpu();
+
+	if (!t)
+		return 0;
+	t->row.vcpu.mmio_writes++;
+	/* ioeventfd_write told of it, which may have been disarmed by its wake since. */
+	if (!t->at_ioeventfd || t->key.gpa != ctx->args[0])
+		late_kick(t, ctx->args[0]);
+	disarm(t);
 	return 0;
 }
 
@@ -168,18 +123,12 @@ int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
 SEC("?raw_tp/kvm_pio")
 int ho_kvm_pio(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = vcpu();
 
-	if (!ours())
-		return 0;
-	t = vcpu();
 	if (!t)
 		return 0;
 	disarm(t);
-	row = thread_row(t);
-	if (row)
-		row->vcpu.pio++;
+	t->row.vcpu.pio++;
 	if ((__u32)ctx->args[0] == 1)
 		vcpu_kick(t, ctx->args[1] & 0xffff, BUS_PIO, bpf_ktime_get_ns());
 	return 0;
@@ -205,19 +154,14 @@ SEC("?raw_tp/kvm_userspace_exit")
 int ho_user_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u32 reason = ctx->args[0];
-	struct thread_state *t;
-	struct thread_row *row;
+	struct thread_state *t = vcpu();
 
-	if (!ours())
-		return 0;
-	t = vcpu();
 	if (!t)
 		return 0;
 	if (t->armed && !(int)ctx->args[1] && (reason == USER_EXIT_MMIO || reason == USER_EXIT_IO))
 		kick_left(t);
 	disarm(t);
-	row = thread_row(t);
-	if (row)
-		row->vcpu.user_exits++;
+	t->in_exit = 0;
+	t->row.vcpu.user_exits++;
 	return 0;
 }

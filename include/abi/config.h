@@ -9,11 +9,19 @@
 
 #include <abi/hist.h>
 
+/* What kvm_exit's first arguments are, by the kernel's BTF. */
+enum exit_args {
+	EXIT_ARGS_UNKNOWN = 0, /* its BTF cannot be read: told by the value */
+	EXIT_ARGS_VCPU = 1,    /* (vcpu, isa), x86 since 5.16 */
+	EXIT_ARGS_REASON = 2,  /* (reason, vcpu, isa), x86 before */
+	EXIT_ARGS_NO_ISA = 3,  /* (reason, ...), arm64 */
+};
+
 struct trace_config {
 	__u32 tgid; /* the VMM, in the initial pid namespace; every program looks at nothing else */
 	__u32 switch_has_state; /* sched_switch carries the previous task's state (kernel 5.18) */
-	__u32 signal_hooked;	/* eventfd_signal is hooked: do not infer it from sched_waking */
-	__u32 pad;
+	__u32 exit_args;	/* enum exit_args */
+	__u32 entry_has_vcpu;	/* kvm_entry's first argument is the vCPU (not on arm64) */
 	__u64 lost_after_ns;
 };
 

@@ -113,9 +113,9 @@ struct vcpu_state {
 	__u64 user_exits;
 };
 
-/* One thread of the VMM; rows are handed out in order of appearance and never reused. */
+/* One thread of the VMM. It stays after the thread has ended, until its number is used again. */
 struct thread_row {
-	__u32 tid; /* 0 = free */
+	__u32 tid;
 	__u32 pad;
 	struct loop_state loop;
 	struct vcpu_state vcpu;
@@ -128,6 +128,18 @@ struct exit_key {
 	__u32 tid;
 	__u32 isa; /* enum exit_isa, as kvm_exit has it */
 	__u64 reason;
+};
+
+/*
+ * What the hooks have shown so far. A hook that is attached proves nothing: a function may be
+ * inlined where it matters. So an end that should have come from one and did not is counted.
+ */
+struct trace_seen {
+	__u32 signal;		/* 1 = eventfd_signal(_mask) has fired for a kick */
+	__u32 ioeventfd;	/* 1 = ioeventfd_write has */
+	__u64 signals_inferred; /* a kick's signal was taken from the wake it caused */
+	__u64 signals_untold;	/* fast-MMIO kicks, of which KVM tells after the signal only */
+	__u64 injects_inferred; /* an injection's begin was taken from kvm_msi_set_irq */
 };
 
 /* What could not be kept; a figure that is not zero is shown. */
@@ -147,7 +159,7 @@ enum loss {
 #define MODEL_MAX_KICK_KEYS 8192
 #define MODEL_MAX_SLOTS	    128
 #define MODEL_MAX_IRQ_KEYS  256
-#define MODEL_MAX_THREADS   512
+#define MODEL_MAX_THREADS   2048 /* in all, those that have ended too */
 #define MODEL_MAX_VCPUS	    1024
 #define MODEL_MAX_EXITS	    2048 /* exit reasons, of all vCPUs */
 

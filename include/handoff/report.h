@@ -17,6 +17,7 @@
 #define REPORT_TEXT	    160
 #define REPORT_EXIT_REASONS 32
 #define REPORT_GUEST_KEYS   128
+#define REPORT_HOOKS_TEXT   1024 /* every program's hook fits */
 
 struct report_stage {
 	enum evidence evidence;
@@ -78,7 +79,7 @@ struct report {
 	char kernel[64], kvm[64], cpu[64]; /* host: uname -r; kind of KVM; model name */
 	bool hypervisor;		   /* the host itself is a guest: latencies are inflated */
 	uint64_t steal_ns;
-	char hooks[256]; /* programs attached, for host.evidence */
+	char hooks[REPORT_HOOKS_TEXT]; /* programs attached, for host.evidence */
 	uint32_t pid;
 	char comm[STATS_NAME_LEN];
 	char vmm_kind[16]; /* "handoff", "unknown" */

@@ -44,12 +44,16 @@ static unsigned int read_budget(struct budget budget[MAX_PROGRAMS])
 
 static struct bpf_object *open_object(const char *only, struct bpf_program **found)
 {
-	struct trace_config config = { .tgid = 1, .switch_has_state = 1, .lost_after_ns = 1 };
+	const struct trace_config config = {
+		.tgid = 1, .switch_has_state = 1, .entry_has_vcpu = 1, .lost_after_ns = 1
+	};
 	char path[4096];
 	struct bpf_object *object =
 		bpf_object__open_file(built("bpf/linked/handoff.o", path), NULL);
 	struct bpf_program *p;
 	struct bpf_map *map;
+	void *rodata;
+	size_t size;
 
 	if (libbpf_get_error(object))
 		fail_msg("%s: not there or no BPF object", path);
@@ -64,7 +68,10 @@ static struct bpf_object *open_object(const char *only, struct bpf_program **fou
 	}
 	map = bpf_object__find_map_by_name(object, ".rodata");
 	assert_non_null(map);
-	assert_int_equal(bpf_map__set_initial_value(map, &config, sizeof(config)), 0);
+	/* What there is beside it is zero, and static: config comes first. */
+	rodata = (void *)bpf_map__initial_value(map, &size);
+	assert_true(rodata && size >= sizeof(config));
+	memcpy(rodata, &config, sizeof(config));
 	return object;
 }
 

@@ -67,32 +67,64 @@ static bool silent(const struct judge *j, enum stage stage, const char *tracepoi
 	return true;
 }
 
+static bool any_attached(const struct evidence_facts *f, const enum program *of, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && !f->attached[of[i]]; i++)
+		;
+	return i < n;
+}
+
+/* The eventfd's signal: hooked, and what should have come from the hook did. */
+static bool signal_is_exact(const struct judge *j)
+{
+	const struct evidence_facts *f = j->facts;
+
+	return any_attached(f, NEEDS(PROGRAM_SIGNAL_MASK, PROGRAM_SIGNAL_MASK_KP, PROGRAM_SIGNAL,
+				     PROGRAM_SIGNAL_KP)) &&
+	       !f->seen.signals_inferred && !f->seen.signals_untold;
+}
+
+static void decide_signal(const struct judge *j)
+{
+	const struct evidence_facts *f = j->facts;
+
+	if (lacks(j, STAGE_SIGNAL, NEEDS(PROGRAM_MMIO)))
+		return;
+	if (signal_is_exact(j))
+		rule(j, STAGE_SIGNAL, EVIDENCE_EXACT, "%s", "");
+	else if (f->seen.signals_untold)
+		rule(j, STAGE_SIGNAL, EVIDENCE_INFERRED,
+		     "without the kicks of which kvm_fast_mmio told after their signal: %llu",
+		     (unsigned long long)f->seen.signals_untold);
+	else if (!lacks(j, STAGE_SIGNAL, NEEDS(PROGRAM_WAKING)))
+		rule(j, STAGE_SIGNAL, EVIDENCE_INFERRED,
+		     "ends at the wake it causes (sched_waking); without kicks that woke nobody");
+}
+
 static void decide_kick(const struct judge *j)
 {
 	const struct evidence_facts *f = j->facts;
-	bool hooked = f->attached[PROGRAM_SIGNAL_MASK] || f->attached[PROGRAM_SIGNAL];
+	bool exact = signal_is_exact(j);
 
 	if (!lacks(j, STAGE_EXIT, NEEDS(PROGRAM_KVM_EXIT, PROGRAM_MMIO)) &&
 	    !silent(j, STAGE_EXIT, "kvm_exit", f->exits))
 		rule(j, STAGE_EXIT, EVIDENCE_EXACT, "%s", "");
-	if (hooked && f->attached[PROGRAM_MMIO])
-		rule(j, STAGE_SIGNAL, EVIDENCE_EXACT, "%s", "");
-	else if (!lacks(j, STAGE_SIGNAL, NEEDS(PROGRAM_MMIO, PROGRAM_WAKING)))
-		rule(j, STAGE_SIGNAL, EVIDENCE_INFERRED,
-		     "ends at the wake it causes (sched_waking); without kicks that woke nobody");
+	decide_signal(j);
 	if (!lacks(j, STAGE_WAKE,
 		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_NOTIFIED)))
-		rule(j, STAGE_WAKE, hooked ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
-		     hooked ? "" : "begins at sched_waking in the kicking vCPU's thread");
+		rule(j, STAGE_WAKE, exact ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
+		     exact ? "" : "begins at sched_waking in the kicking vCPU's thread");
 	if (!lacks(j, STAGE_RUNQ,
 		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_SWITCH,
 			 PROGRAM_NOTIFIED)))
 		rule(j, STAGE_RUNQ, EVIDENCE_EXACT, "%s", "");
 	if (!lacks(j, STAGE_DISPATCH,
 		   NEEDS(PROGRAM_NOTIFIED, PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_SWITCH)))
-		rule(j, STAGE_DISPATCH, hooked ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
-		     hooked ? ""
-			    : "exact for notified arrivals; for busy ones it begins at the kick");
+		rule(j, STAGE_DISPATCH, exact ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
+		     exact ? ""
+			   : "exact for notified arrivals; for busy ones it begins at the kick");
 }
 
 static void decide_request(const struct judge *j)
@@ -108,7 +140,18 @@ static void decide_request(const struct judge *j)
 
 static void decide_return(const struct judge *j)
 {
-	if (!lacks(j, STAGE_INJECT, NEEDS(PROGRAM_MSI, PROGRAM_ACCEPT)))
+	uint64_t inferred = j->facts->seen.injects_inferred;
+	bool hooked = any_attached(j->facts, NEEDS(PROGRAM_IRQFD, PROGRAM_IRQFD_KP));
+
+	if (lacks(j, STAGE_INJECT, NEEDS(PROGRAM_MSI, PROGRAM_ACCEPT)))
+		;
+	else if (hooked && !inferred)
+		rule(j, STAGE_INJECT, EVIDENCE_EXACT, "%s", "");
+	else if (hooked)
+		rule(j, STAGE_INJECT, EVIDENCE_INFERRED,
+		     "%llu of them begin at kvm_msi_set_irq: no irqfd was seen before it",
+		     (unsigned long long)inferred);
+	else
 		rule(j, STAGE_INJECT, EVIDENCE_INFERRED,
 		     "begins at kvm_msi_set_irq, which runs inside the write to the irqfd");
 	if (!lacks(j, STAGE_ENTER, NEEDS(PROGRAM_MSI, PROGRAM_ACCEPT, PROGRAM_KVM_ENTRY)) &&

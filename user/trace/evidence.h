@@ -18,6 +18,7 @@ struct evidence_facts {
 	const char *why[PROGRAMS]; /* not attached because */
 	const char *kvm;	   /* host.kvm, for reasons */
 	uint64_t mmio_writes, exits, entries;
+	struct trace_seen seen;
 };
 
 struct evidence_verdict {

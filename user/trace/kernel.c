@@ -13,45 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <handoff/error.h>
 #include "libbpf_log.h"
-
-/* The struct of arguments in btf_trace_<name>'s prototype; -1 if the kernel's BTF has no such
- * tracepoint. */
-static int tracepoint_arguments(const struct btf *btf, const char *name)
-{
-	char type_name[80];
-	const struct btf_type *t;
-	int id;
-
-	snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
-	id = btf__find_by_name_kind(btf, type_name, BTF_KIND_TYPEDEF);
-	if (id < 0)
-		return -1;
-	t = btf__type_by_id(
-		btf,
-		id); /* typedef > pointer > prototype; its first argument is the implicit context */
-	t = btf__type_by_id(btf, t->type);
-	t = t ? btf__type_by_id(btf, t->type) : NULL;
-	return t && btf_is_func_proto(t) ? btf_vlen(t) - 1 : -1;
-}
-
-static int kernel_facts(struct kernel *k, struct error *err)
-{
-	struct btf *btf;
-	int ret;
-
-	libbpf_log_begin();
-	btf = btf__load_vmlinux_btf();
-	ret = libbpf_get_error(btf);
-	if (ret)
-		return error_set(err, ret, "this kernel offers no BTF (CONFIG_DEBUG_INFO_BTF): %s",
-				 strerror(-ret));
-	k->switch_has_state = tracepoint_arguments(btf, "sched_switch") >= 4;
-	btf__free(btf);
-	return 0;
-}
 
 static struct bpf_program *program_of(const struct kernel *k, enum program p)
 {
@@ -71,8 +34,9 @@ static int kernel_open(struct kernel *k, const bool wanted[PROGRAMS], struct err
 		bpf_program__set_autoload(program_of(k, i), wanted[i]);
 	k->skel->rodata->config = (struct trace_config){
 		.tgid = k->config.pid,
-		.switch_has_state = k->switch_has_state,
-		.signal_hooked = wanted[PROGRAM_SIGNAL_MASK] || wanted[PROGRAM_SIGNAL],
+		.switch_has_state = k->variants.switch_has_state,
+		.exit_args = k->variants.exit_args,
+		.entry_has_vcpu = k->variants.entry_has_vcpu,
 		.lost_after_ns = k->config.lost_after_ns,
 	};
 	return 0;
@@ -120,26 +84,39 @@ static void kernel_sift(struct kernel *k, bool wanted[PROGRAMS])
 	}
 }
 
+/* The likeliest refusals cost a small program instead of a second load of all. */
+static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PROGRAMS])
+{
+	char *why = k->program[p].why;
+	size_t size = sizeof(k->program[p].why);
+
+	if (k->config.skip[p])
+		return false;
+	if (!program_hooks_function(p))
+		return true;
+	if (!k->variants.has[p]) {
+		snprintf(why, size, "this kernel has no function %s", programs[p].target);
+		return false;
+	}
+	if (programs[p].kind == PROGRAM_FENTRY)
+		return !kernel_try_fentry(programs[p].target, why, size);
+	if (wanted[p - 1])
+		snprintf(why, size, "not needed: fentry hooks %s", programs[p].target);
+	else if (!kernel_has_kprobes())
+		snprintf(why, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
+	else
+		return true;
+	return false;
+}
+
 static int kernel_load(struct kernel *k, struct error *err)
 {
 	bool wanted[PROGRAMS];
 	char why[200] = "";
 	int i, ret;
 
-	for (i = 0; i < PROGRAMS; i++) {
-		struct kernel_program *p = &k->program[i];
-
-		wanted[i] = !k->config.skip[i];
-		/* Where both exist the second calls the first. */
-		if (i == PROGRAM_SIGNAL && wanted[PROGRAM_SIGNAL_MASK]) {
-			wanted[i] = false;
-			snprintf(p->why, sizeof(p->why), "not needed: %s is hooked",
-				 programs[PROGRAM_SIGNAL_MASK].target);
-		}
-		/* The likeliest refusal costs a small program instead of a second load of all. */
-		if (wanted[i] && programs[i].kind == PROGRAM_FENTRY)
-			wanted[i] = !kernel_try_fentry(programs[i].target, p->why, sizeof(p->why));
-	}
+	for (i = 0; i < PROGRAMS; i++)
+		wanted[i] = kernel_wants(k, i, wanted);
 	ret = kernel_try_load(k, wanted, why, sizeof(why));
 	if (ret) {
 		kernel_sift(k, wanted);
@@ -231,6 +208,15 @@ static int kernel_map_hists(struct kernel *k, struct error *err)
 	return 0;
 }
 
+/* The iterator sees the pids of the initial namespace; so do we, unless we sit in a container. */
+static bool kernel_knows_nobody(const struct kernel *k)
+{
+	__u32 tid;
+
+	return k->program[PROGRAM_THREADS].attached &&
+	       bpf_map_get_next_key(bpf_map__fd(k->skel->maps.thread_states), NULL, &tid);
+}
+
 struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
@@ -242,14 +228,12 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 	}
 	k->config = *config;
 	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
-	if (kernel_facts(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
+	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
 		goto fail;
 	for (i = 0; i < PROGRAMS; i++)
 		if (k->program[i].loaded)
 			kernel_attach(k, i);
-	/* The iterator sees the pids of the initial namespace; so do we, unless we sit in a
-	 * container. */
-	if (k->program[PROGRAM_THREADS].attached && !k->skel->bss->rows_used) {
+	if (k->program[PROGRAM_THREADS].attached && kernel_knows_nobody(k)) {
 		error_set(err, -ESRCH,
 			  "the kernel knows no process %d by this number: in a container, "
 			  "share the host's pid namespace",

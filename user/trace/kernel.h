@@ -61,6 +61,7 @@ struct kernel_view {
 	struct kernel_irq *irq;
 	struct kernel_exit *exit;
 	struct thread_row thread[MODEL_MAX_THREADS];
+	struct trace_seen seen;
 	uint64_t loss[LOSSES];
 	/* Not copied: MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs. */
 	const struct hist *hists;

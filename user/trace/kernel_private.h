@@ -6,11 +6,12 @@
 #include <bpf/libbpf.h>
 #include <abi/config.h>
 #include "kernel.h"
+#include "variants.h"
 #include "handoff.skel.h"
 
 struct kernel {
 	struct kernel_config config;
-	bool switch_has_state;
+	struct variants variants;
 	struct handoff_bpf *skel;
 	struct bpf_link *link[PROGRAMS];
 	struct kernel_program program[PROGRAMS];
@@ -20,8 +21,16 @@ struct kernel {
 	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };
 
-/* Does this kernel let a function be hooked? A program of two instructions, loaded and attached for
- * real. 0 or -errno with why. */
+/* Fills k->variants from the BTF of the kernel and of KVM's modules. 0 or -errno with err. */
+int kernel_ask(struct kernel *k, struct error *err);
+
+/*
+ * Does this kernel let a function be hooked, its own or one of KVM's modules? A program of two
+ * instructions, loaded and attached for real. 0 or -errno with why.
+ */
 int kernel_try_fentry(const char *function, char *why, size_t size);
+
+/* Does it know kprobes at all? */
+bool kernel_has_kprobes(void);
 
 #endif

@@ -79,19 +79,42 @@ static int read_tables(struct kernel *k, struct kernel_view *v)
 	return ret;
 }
 
+/* A row is the first part of a state, the rest of which is the programs' own. */
+static int read_threads(struct kernel *k, struct kernel_view *v)
+{
+	const struct bpf_map *map = k->skel->maps.thread_states;
+	uint32_t tid, *last = NULL;
+	void *state = malloc(bpf_map__value_size(map));
+
+	if (!state)
+		return -ENOMEM;
+	v->n_threads = 0;
+	while (v->n_threads < MODEL_MAX_THREADS &&
+	       !bpf_map_get_next_key(bpf_map__fd(map), last, &tid)) {
+		last = &v->thread[v->n_threads].tid;
+		/* Made anew this very moment, for another thread of this number. */
+		if (!bpf_map_lookup_elem(bpf_map__fd(map), &tid, state))
+			memcpy(&v->thread[v->n_threads], state, sizeof(v->thread[0]));
+		v->thread[v->n_threads++].tid = tid;
+	}
+	free(state);
+	return 0;
+}
+
 int kernel_read(struct kernel *k, struct kernel_view *view)
 {
-	int fd = bpf_map__fd(k->skel->maps.thread_rows), ret;
-	uint32_t i, rows = __atomic_load_n(&k->skel->bss->rows_used, __ATOMIC_RELAXED);
+	const struct trace_seen *seen = &k->skel->bss->seen;
+	int ret, i;
 
 	ret = read_tables(k, view);
+	if (!ret)
+		ret = read_threads(k, view);
 	if (ret)
 		return ret;
 	view->hists = k->hists;
-	view->n_threads = 0;
-	for (i = 0; i < rows && i < MODEL_MAX_THREADS; i++)
-		if (!bpf_map_lookup_elem(fd, &i, &view->thread[view->n_threads]))
-			view->n_threads++;
+	view->seen.signals_inferred = __atomic_load_n(&seen->signals_inferred, __ATOMIC_RELAXED);
+	view->seen.signals_untold = __atomic_load_n(&seen->signals_untold, __ATOMIC_RELAXED);
+	view->seen.injects_inferred = __atomic_load_n(&seen->injects_inferred, __ATOMIC_RELAXED);
 	for (i = 0; i < LOSSES; i++)
 		view->loss[i] = __atomic_load_n(&k->skel->bss->losses[i], __ATOMIC_RELAXED);
 	return 0;
@@ -156,13 +179,12 @@ const struct irq_state *kernel_view_irq(const struct kernel_view *view, const st
 	return NULL;
 }
 
-/* Numbers are used again: the latest thread is meant. */
 const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid)
 {
 	uint32_t i;
 
-	for (i = view->n_threads; tid && i > 0; i--)
-		if (view->thread[i - 1].tid == tid)
-			return &view->thread[i - 1];
+	for (i = 0; tid && i < view->n_threads; i++)
+		if (view->thread[i].tid == tid)
+			return &view->thread[i];
 	return NULL;
 }

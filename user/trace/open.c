@@ -115,6 +115,7 @@ static void put_evidence(const struct tracer *t, struct report *r)
 		facts.exits += t->view.thread[i].vcpu.exits;
 		facts.entries += t->view.thread[i].vcpu.entries;
 	}
+	facts.seen = t->view.seen;
 	evidence_decide(&facts, &v);
 	for (s = 0; s < STAGES; s++) {
 		r->stage[s].evidence = v.evidence[s];
@@ -141,6 +142,7 @@ static void put_evidence(const struct tracer *t, struct report *r)
 static void put_host(const struct tracer *t, struct report *r)
 {
 	size_t used = 0;
+	char hook[64];
 	enum program p;
 
 	memcpy(r->kernel, t->host.kernel, sizeof(r->kernel));
@@ -149,10 +151,13 @@ static void put_host(const struct tracer *t, struct report *r)
 	r->hypervisor = t->host.hypervisor;
 	r->steal_ns = host_steal_ns() - t->host.steal_ns;
 	for (p = 0; t->kernel && p < PROGRAMS; p++) {
-		if (!kernel_program(t->kernel, p)->attached || used >= sizeof(r->hooks))
+		/* One more at kvm_exit, named already. */
+		if (!kernel_program(t->kernel, p)->attached || p == PROGRAM_EXIT_REASON ||
+		    used >= sizeof(r->hooks))
 			continue;
+		program_hook(p, hook);
 		used += snprintf(r->hooks + used, sizeof(r->hooks) - used, "%s%s", used ? " " : "",
-				 programs[p].target);
+				 hook);
 	}
 }
 

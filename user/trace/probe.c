@@ -64,6 +64,7 @@ static int probe_together(struct evidence_facts *facts, struct kernel_view *view
 		facts->exits += view->thread[i].vcpu.exits;
 		facts->entries += view->thread[i].vcpu.entries;
 	}
+	facts->seen = view->seen;
 	kernel_free(k);
 	return ret ? error_set(err, ret, "cannot read our BPF maps: %s", strerror(-ret)) : 0;
 }

@@ -7,6 +7,11 @@
 
 #include <stdio.h>
 
+/* A function's hook, and its kprobe for where fentry is refused. */
+#define HOOK(program, fentry, kprobe, function, stages)                                            \
+	[program] = { fentry, PROGRAM_FENTRY, function, stages, true },                            \
+	[program##_KP] = { kprobe, PROGRAM_KPROBE, function, stages, true }
+
 const struct program_info programs[PROGRAMS] = {
 	[PROGRAM_FORK] = { "ho_fork", PROGRAM_TP_BTF, "sched_process_fork", "wake,runq", false },
 	[PROGRAM_EXIT] = { "ho_exit", PROGRAM_TP_BTF, "sched_process_exit", "loop accounts",
@@ -19,9 +24,12 @@ const struct program_info programs[PROGRAMS] = {
 			       false },
 	[PROGRAM_POLL_BEGIN] = { "ho_poll_begin", PROGRAM_USDT, "poll_begin", "outcomes", false },
 	[PROGRAM_POLL_END] = { "ho_poll_end", PROGRAM_USDT, "poll_end", "outcomes", false },
-	[PROGRAM_SIGNAL_MASK] = { "ho_signal_mask", PROGRAM_FENTRY, "eventfd_signal_mask",
-				  "signal,wake", true },
-	[PROGRAM_SIGNAL] = { "ho_signal", PROGRAM_FENTRY, "eventfd_signal", "signal,wake", true },
+	HOOK(PROGRAM_SIGNAL_MASK, "ho_signal_mask", "ho_sigmask_kp", "eventfd_signal_mask",
+	     "signal,wake"),
+	HOOK(PROGRAM_SIGNAL, "ho_signal", "ho_signal_kp", "eventfd_signal", "signal,wake"),
+	HOOK(PROGRAM_IOEVENTFD, "ho_ioeventfd", "ho_ioeventfd_kp", "ioeventfd_write",
+	     "exit,signal"),
+	HOOK(PROGRAM_IRQFD, "ho_irqfd", "ho_irqfd_kp", "kvm_arch_set_irq_inatomic", "inject"),
 	[PROGRAM_MSI] = { "ho_msi_set_irq", PROGRAM_RAW_TP, "kvm_msi_set_irq", "inject", false },
 	[PROGRAM_ACCEPT] = { "ho_accept_irq", PROGRAM_RAW_TP, "kvm_apic_accept_irq", "inject,enter",
 			     false },
@@ -41,9 +49,9 @@ const struct program_info programs[PROGRAMS] = {
 char *program_hook(enum program p, char buf[64])
 {
 	static const char *const kinds[] = {
-		[PROGRAM_RAW_TP] = "raw_tp/", [PROGRAM_TP_BTF] = "tp_btf/",
-		[PROGRAM_FENTRY] = "fentry/", [PROGRAM_USDT] = "usdt/handoff:",
-		[PROGRAM_ITER] = "iter/",
+		[PROGRAM_RAW_TP] = "raw_tp/",	  [PROGRAM_TP_BTF] = "tp_btf/",
+		[PROGRAM_FENTRY] = "fentry/",	  [PROGRAM_KPROBE] = "kprobe/",
+		[PROGRAM_USDT] = "usdt/handoff:", [PROGRAM_ITER] = "iter/",
 	};
 
 	snprintf(buf, 64, "%s%s", kinds[programs[p].kind], programs[p].target);

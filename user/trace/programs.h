@@ -18,7 +18,13 @@ enum program {
 	PROGRAM_POLL_BEGIN,
 	PROGRAM_POLL_END,
 	PROGRAM_SIGNAL_MASK,
+	PROGRAM_SIGNAL_MASK_KP,
 	PROGRAM_SIGNAL,
+	PROGRAM_SIGNAL_KP,
+	PROGRAM_IOEVENTFD,
+	PROGRAM_IOEVENTFD_KP,
+	PROGRAM_IRQFD,
+	PROGRAM_IRQFD_KP,
 	PROGRAM_MSI,
 	PROGRAM_ACCEPT,
 	PROGRAM_KVM_ENTRY,
@@ -32,7 +38,14 @@ enum program {
 	PROGRAMS,
 };
 
-enum program_kind { PROGRAM_RAW_TP, PROGRAM_TP_BTF, PROGRAM_FENTRY, PROGRAM_USDT, PROGRAM_ITER };
+enum program_kind {
+	PROGRAM_RAW_TP,
+	PROGRAM_TP_BTF,
+	PROGRAM_FENTRY,
+	PROGRAM_KPROBE, /* for a kernel that refuses the fentry program before it in the table */
+	PROGRAM_USDT,
+	PROGRAM_ITER,
+};
 
 struct program_info {
 	const char *name; /* in the object, and in bpftool's lists */
@@ -43,6 +56,12 @@ struct program_info {
 };
 
 extern const struct program_info programs[PROGRAMS];
+
+/* Does it hang on a function of the kernel? */
+static inline bool program_hooks_function(enum program p)
+{
+	return programs[p].kind == PROGRAM_FENTRY || programs[p].kind == PROGRAM_KPROBE;
+}
 
 /* "tp_btf/sched_switch". Returns buf. */
 char *program_hook(enum program p, char buf[64]);

@@ -12,7 +12,8 @@ static struct evidence_facts usual(void)
 	struct evidence_facts f = { .kvm = "software", .mmio_writes = 100 };
 
 	memset(f.attached, true, sizeof(f.attached));
-	f.attached[PROGRAM_SIGNAL_MASK] = f.attached[PROGRAM_SIGNAL] = false;
+	for (enum program p = 0; p < PROGRAMS; p++)
+		f.attached[p] = !program_hooks_function(p);
 	return f;
 }
 
@@ -69,6 +70,30 @@ static void test_evidence__function_hooks(void **state)
 	}
 }
 
+/* A hook is believed while it delivers: what had to be inferred all the same is said. */
+static void test_evidence__hooks_must_deliver(void **state)
+{
+	struct evidence_facts f = usual();
+	struct evidence_verdict v;
+
+	f.attached[PROGRAM_SIGNAL_KP] = f.attached[PROGRAM_IRQFD] = true;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_SIGNAL], EVIDENCE_EXACT);
+	assert_int_equal(v.evidence[STAGE_INJECT], EVIDENCE_EXACT);
+	assert_string_equal(v.reason[STAGE_INJECT], "");
+	f.seen.signals_inferred = 1;
+	f.seen.injects_inferred = 7;
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_SIGNAL], EVIDENCE_INFERRED);
+	assert_int_equal(v.evidence[STAGE_WAKE], EVIDENCE_INFERRED);
+	assert_int_equal(v.evidence[STAGE_INJECT], EVIDENCE_INFERRED);
+	assert_non_null(strstr(v.reason[STAGE_INJECT], "7 of them"));
+	f.seen = (struct trace_seen){ .signals_untold = 3 };
+	evidence_decide(&f, &v);
+	assert_int_equal(v.evidence[STAGE_SIGNAL], EVIDENCE_INFERRED);
+	assert_non_null(strstr(v.reason[STAGE_SIGNAL], "kvm_fast_mmio"));
+}
+
 /* A program that does not attach takes its stages with it, says why, and leaves the others. */
 static void test_evidence__missing_program(void **state)
 {
@@ -116,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_evidence__silent_tracepoint_is_absent),
 		cmocka_unit_test(test_evidence__nothing_has_run),
 		cmocka_unit_test(test_evidence__function_hooks),
+		cmocka_unit_test(test_evidence__hooks_must_deliver),
 		cmocka_unit_test(test_evidence__missing_program),
 		cmocka_unit_test(test_evidence__no_bpf),
 	};

@@ -155,19 +155,6 @@ static void test_loops__kind_of_a_loop_that_ended(void **state)
 	report_free(r);
 }
 
-/* A thread's number was used again: the latest is meant. */
-static void test_loops__latest_thread_of_a_number(void **state)
-{
-	struct tracer *t = *state;
-	struct report *r;
-
-	fake_thread(t, 11)->loop.wakes = 1;
-	fake_thread(t, 11)->loop.wakes = 2;
-	r = fake_join(t);
-	assert_int_equal(r->loop[0].wakes, 2);
-	report_free(r);
-}
-
 /* More hand-overs than the ring holds: the newest, oldest first, with names and their true number.
  */
 static void test_loops__handovers(void **state)
@@ -259,7 +246,6 @@ int main(void)
 		TEST(runq_comes_out_of_blocked),
 		TEST(account_ends_with_the_thread),
 		TEST(kind_of_a_loop_that_ended),
-		TEST(latest_thread_of_a_number),
 		TEST(handovers),
 		TEST(vcpus),
 		TEST(exit_reasons),
