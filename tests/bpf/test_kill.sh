@@ -9,19 +9,25 @@ handoff=${HANDOFF:?is set by make}
 bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
 "$bpftool" prog show >/dev/null 2>&1 || skip_all "no privilege to list BPF programs"
 
-before=$("$bpftool" prog show -j | jq length)
-maps_before=$("$bpftool" map show -j | jq length)
+# note PID: the BPF programs and maps of that process, in $objects. Only of that one: another tracer
+# may run beside us.
+note() {
+	objects=$(sed -nE 's/^(prog|map)_id:\s*([0-9]+)/\1 id \2/p' "/proc/$1/fdinfo/"* 2>/dev/null |
+		sort -u)
+}
 
-few_objects() {
-	[ "$("$bpftool" prog show -j | jq length)" -le "$before" ] &&
-		[ "$("$bpftool" map show -j | jq length)" -le "$maps_before" ]
+all_gone() {
+	local object
+	while read -r object; do
+		# shellcheck disable=SC2086
+		[ -z "$object" ] || ! "$bpftool" ${object/ / show } >/dev/null 2>&1 || return 1
+	done <<<"$objects"
 }
 
 # The kernel frees programs and maps after a grace period.
 settled() {
-	wait_for 10 few_objects || {
-		"$bpftool" prog show
-		"$bpftool" map show
+	wait_for 10 all_gone || {
+		echo "still there, of: $objects"
 		return 1
 	}
 }
@@ -35,6 +41,7 @@ start() {
 	tracer=$!
 	wait_for 20 grep -q 'req/s' "$tmp/run.out"
 	vmm=$(pgrep -P $tracer)
+	note $tracer
 }
 
 gone() {
@@ -42,7 +49,8 @@ gone() {
 }
 
 start 60
-check "programs are loaded while tracing" [ "$("$bpftool" prog show -j | jq length)" -gt "$before" ]
+check "programs are loaded while tracing" contains "$objects" "prog id"
+check "maps are, too" contains "$objects" "map id"
 kill -9 $vmm
 wait $tracer
 check "VMM killed: the tracer ends with 1" equal $? 1
@@ -70,6 +78,8 @@ for delay in 0.02 0.05 0.1 0.2 0.4; do
 	tracer=$!
 	read -rt "$delay" <> <(:)
 	vmm=$(pgrep -P $tracer)
+	kill -STOP $tracer 2>/dev/null
+	note $tracer
 	kill -9 $tracer 2>/dev/null
 	wait $tracer 2>/dev/null
 	# Killed before the fork there was none.
