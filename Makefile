@@ -81,11 +81,16 @@ BPF_LINKED  := $(filter maps,$(BPF)) $(filter-out maps $(BPF_ALONE),$(BPF))
 SKELETONS   := $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE) $(if $(strip $(BPF_LINKED)),handoff))
 PROGRAM     := $(if $(wildcard user/cmd/main.c),$(OUT)/handoff)
 
-TEST_LEVELS := unit flow kvm bpf seed vm
+TEST_LEVELS := unit flow kvm bpf seed
+# Stock kernels for the level vm. Each machine takes one CPU and, at most, 2 GiB.
+KERNELS ?= 6.1 6.12
+VM_JOBS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 test_sources = $(wildcard tests/$(1)/test_*.c $(if $(filter unit,$(1)),tests/unit/*/test_*.c))
 test_scripts = $(wildcard tests/$(1)/test_*.sh tests/$(1)/*/test_*.sh)
 test_bins    = $(patsubst %.c,$(OUT)/%,$(call test_sources,$(1)))
 level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
+vm_tests     = -j $(VM_JOBS) -t 900 \
+	$(foreach k,$(KERNELS),$(foreach t,$(call test_scripts,vm),'$(t) $(k)'))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
@@ -217,7 +222,7 @@ endef
 unit_folders := $(patsubst tests/unit/%/,%,$(wildcard tests/unit/*/))
 $(foreach f,$(unit_folders),$(eval $(call test_rules,tests/unit/$(f),$(call closure,$(f)))))
 $(eval $(call test_rules,tests/flow,$(filter-out kvm trace cmd,$(FOLDERS))))
-$(foreach l,kvm bpf seed vm,$(eval $(call test_rules,tests/$(l),$(FOLDERS))))
+$(foreach l,kvm bpf seed,$(eval $(call test_rules,tests/$(l),$(FOLDERS))))
 
 TEST_TIMEOUT ?= $(if $(sanitizers),900,300)
 run_tests = HANDOFF_BUILD='$(abspath $(OUT))' HANDOFF='$(abspath $(OUT))/handoff' \
@@ -231,14 +236,19 @@ tests: $(TESTS) ## build all tests without running them
 test: ## install what is missing, build, run all tests, print the closing line
 	@scripts/deps test
 	@$(sub) all tests
-	@$(run_tests) $(foreach l,$(TEST_LEVELS),$(call level_tests,$(l)))
+	@$(run_tests) $(foreach l,$(TEST_LEVELS),$(call level_tests,$(l))) \
+		$(if $(sanitizers),,$(vm_tests))
 
 test-unit: $(call test_bins,unit) ## unit tests of all folders
 	@$(run_tests) $(call level_tests,unit)
 
 # These need the program as well: their scripts start it.
-$(patsubst %,test-%,flow kvm bpf seed vm): test-%: all $$(call test_bins,$$*)
+$(patsubst %,test-%,flow kvm bpf seed): test-%: all $$(call test_bins,$$*)
 	@$(run_tests) $(call level_tests,$*)
+
+vmtest: all tests ## the tests on stock kernels (KERNELS="6.1 6.12")
+	@$(run_tests) $(vm_tests)
+test-vm: vmtest
 
 # `make test-aio` builds and runs one folder's unit tests, whatever state other folders are in
 # (test-unit-kvm: test-kvm is a level).
@@ -325,12 +335,13 @@ clean: ## remove the build folder
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' Makefile | \
 		awk -F: '{printf "%-14s%s\n", $$1, $$2}'
-	@echo '  test-LEVEL  one level of tests: $(TEST_LEVELS)'
+	@echo '  test-LEVEL  one level of tests: $(TEST_LEVELS) vm'
 	@echo '  test-FOLDER unit tests of one folder of user/, building only what they need'
 	@echo 'V=1 shows commands, WERROR=0 lets warnings pass, O=DIR sets the output folder;'
 	@echo 'ASAN=1, TSAN=1 and UBSAN=1 build with a sanitizer, in a folder of their own.'
 
-.PHONY: all tests test $(patsubst %,test-%,$(TEST_LEVELS) $(unit_folders)) seed bench \
+.PHONY: all tests test vmtest test-vm seed bench \
+	$(patsubst %,test-%,$(TEST_LEVELS) $(unit_folders)) \
 	$(patsubst %,test-unit-%,$(unit_folders)) check $(patsubst %,check-%,$(CHECKS)) \
 	format run deps install compdb clean help
 # Object files are wanted for the next build although only a pattern rule names them.

@@ -90,6 +90,43 @@ run all
 check "a run without any test executed fails" equal "$status $last" \
 	"1 0 passed, 0 failed, 1 skipped"
 
+printf '#!/bin/bash\necho "1..$#"\nfor i; do echo "ok $i"; done\n' >"$tmp/counting"
+# Two of it at a time meet, one alone does not.
+cat >"$tmp/meeting" <<'E'
+#!/bin/bash
+echo 1..1
+touch "here.$1"
+for _ in {1..50}; do
+	[ -e "here.$2" ] && echo ok 1 - met && exit
+	read -rt 0.1 <> <(:)
+done
+echo not ok 1 - alone
+E
+chmod +x "$tmp/counting" "$tmp/meeting"
+
+run good "counting 1 2 3"
+check "a program gets its arguments" equal "$status $last" "0 5 passed, 0 failed, 0 skipped"
+check "and has a log of its own" test -s "$tmp/logs/counting-1-2-3.log"
+
+run good -j 2 "meeting 1 2" "meeting 2 1"
+check "-j 2 runs two at a time" equal "$status $last" "0 4 passed, 0 failed, 0 skipped"
+
+run -j 2 bad "counting 1" -v good
+check "each is judged, whichever ends first" equal "$status $last" \
+	"1 4 passed, 1 failed, 0 skipped"
+check "-v shows the logs of those behind it" contains "$out" "ok 2 - b"
+
+run -x good
+check "an unknown option is an error" equal "$status" 255
+
+"$runner" -l "$tmp/logs" "$tmp/hanging" >"$tmp/out" 2>&1 &
+pid=$!
+wait_for 10 pgrep -f "$tmp/hanging"
+kill $pid
+wait $pid
+check "interrupted, it ends" equal $? 130
+check "and so does what it ran" wait_for 10 not pgrep -f "$tmp/hanging"
+
 run ./missing
 check "a program that is not there fails" equal "$status $last" "1 0 passed, 1 failed, 0 skipped"
 done_testing

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# For the tests of this folder, each called with the version of a stock kernel: `machine COMMAND...`
+# runs a command on that kernel, `guest_kernel VERSION` gives the folder of one.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/tap.sh"
+handoff=${HANDOFF:?is set by make}
+build=${HANDOFF_BUILD:?is set by make}
+kernel=${1:-6.1}
+
+[ "$(uname -m)" = x86_64 ] || skip_all "the machine's programs are not x86_64"
+for command in qemu-system-x86_64 mkfs.ext4 xz jq; do
+	PATH=$PATH:/usr/sbin type -P $command >/dev/null || skip_all "$command is not installed"
+done
+
+# need KIND NAME: prints the folder of what vm/fetch fetches. A mirror out of reach is no failure.
+need() {
+	scripts/vm/fetch "$@" 2>"$tmp/fetch.err"
+}
+need kernel "$kernel" >/dev/null && need package busybox-static >/dev/null ||
+	skip_all "$(tail -n 1 "$tmp/fetch.err")"
+
+# built_tests FOLDER: the test programs built from tests/FOLDER.
+built_tests() {
+	find "$build/tests/$1" -maxdepth 1 -name 'test_*' -type f -perm -u+x | sort
+}
+
+machine() {
+	scripts/vmtest --kernel "$kernel" --build "$build" "$@"
+}
