@@ -68,6 +68,7 @@ static void test_data__verifies_every_shape(void **state)
 		struct vm_run r;
 
 		vm_run_init(&r, "rw=randrw requests=1000 verify=crc32c %s", shapes[i]);
+		vm_run_use_layout(&r, state);
 		vm_run_use_file(&r, 0, 16 * MIB);
 		/* The small blocks of the first two are not aligned for O_DIRECT: bounced. */
 		r.config.disk[0].cache = i & 1 ? MACHINE_CACHE_WRITEBACK : MACHINE_CACHE_DIRECT;
@@ -150,7 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_data__verifies_through_the_page_cache),
 		cmocka_unit_test(test_data__verifies_with_direct_io),
-		cmocka_unit_test(test_data__verifies_every_shape),
+		VM_TEST_BOTH(test_data__verifies_every_shape),
 		cmocka_unit_test(test_data__flushes_discards_and_zeroes),
 		cmocka_unit_test(test_data__read_only_disk_is_told),
 		cmocka_unit_test(test_data__shrinking_image_gives_errors),

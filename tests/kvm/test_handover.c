@@ -30,11 +30,12 @@ static void assert_moved(const struct vm_run *r, uint64_t moves)
 	assert_int_equal(loops, r->config.n_iothreads + 1);
 }
 
-static void move_under_load(const char *load, unsigned int cache, uint64_t delay_ns)
+static void move_under_load(void **state, const char *load, unsigned int cache, uint64_t delay_ns)
 {
 	struct vm_run r;
 
 	vm_run_init(&r, "%s", load);
+	vm_run_use_layout(&r, state);
 	vm_run_add_iothread(&r, "io1");
 	vm_run_use_file(&r, 0, 16 * MIB);
 	r.config.disk[0].cache = cache;
@@ -54,7 +55,7 @@ static void move_under_load(const char *load, unsigned int cache, uint64_t delay
 /* A thousand moves at queue depth 32, completions polled, data in the page cache. */
 static void test_handover__loses_nothing(void **state)
 {
-	move_under_load("rw=randrw bs=4k iodepth=32 runtime=6 verify=crc32c",
+	move_under_load(state, "rw=randrw bs=4k iodepth=32 runtime=6 verify=crc32c",
 			MACHINE_CACHE_WRITEBACK, 0);
 }
 
@@ -62,14 +63,15 @@ static void test_handover__loses_nothing(void **state)
 static void test_handover__loses_no_interrupt(void **state)
 {
 	vm_run_need_direct_io();
-	move_under_load("rw=randwrite bs=4k iodepth=32 runtime=6 verify=crc32c completion=irq",
+	move_under_load(state,
+			"rw=randwrite bs=4k iodepth=32 runtime=6 verify=crc32c completion=irq",
 			MACHINE_CACHE_DIRECT, 0);
 }
 
 /* Each move meets requests that are held by the delay filter's timers. */
 static void test_handover__waits_for_requests_in_flight(void **state)
 {
-	move_under_load("rw=randrw bs=4k iodepth=32 runtime=6 verify=crc32c",
+	move_under_load(state, "rw=randrw bs=4k iodepth=32 runtime=6 verify=crc32c",
 			MACHINE_CACHE_WRITEBACK, 200 * NS_PER_US);
 }
 
@@ -77,7 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handover__loses_nothing),
-		cmocka_unit_test(test_handover__loses_no_interrupt),
+		VM_TEST_BOTH(test_handover__loses_no_interrupt),
 		cmocka_unit_test(test_handover__waits_for_requests_in_flight),
 	};
 

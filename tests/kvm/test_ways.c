@@ -14,20 +14,26 @@ static void set_poll_max(struct vm_run *r, uint64_t ns)
 	r->config.iothread[0].poll_max_ns_seen = true;
 }
 
-/* A loop that may spin for as long as it likes sees everything itself: hardly a kick is sent. */
+/*
+ * A loop that may spin for as long as it likes sees everything itself, and kicks are suppressed:
+ * how many depends on how soon the loop is back at its spin, and on a machine of one real CPU that
+ * is a time slice.
+ */
 static void test_ways__endless_spin_is_polled(void **state)
 {
 	struct vm_run r;
 
 	vm_run_need_two_cpus();
-	vm_run_init(&r, "rw=randread iodepth=1 requests=20000");
+	vm_run_init(&r, "rw=randread iodepth=1 requests=4000");
+	vm_run_use_layout(&r, state);
 	set_poll_max(&r, NS_PER_S);
 	vm_run(&r);
 	vm_run_assert_clean(&r);
 	vm_run_assert_exact(&r);
 	assert_in_range(vm_run_sum(&r, arrivals_polled), vm_run_sum(&r, arrivals) * 9 / 10,
 			vm_run_sum(&r, arrivals));
-	assert_in_range(vm_run_word(&r, "kicks"), 1, 10000);
+	assert_int_not_equal(vm_run_word(&r, "kicks"), 0);
+	assert_int_not_equal(vm_run_word(&r, "kicks_suppressed"), 0);
 	vm_run_release(&r);
 }
 
@@ -157,6 +163,7 @@ static void test_ways__interrupts_announce_completions(void **state)
 	struct vm_run r;
 
 	vm_run_init(&r, "rw=randread iodepth=1 requests=5000 completion=irq");
+	vm_run_use_layout(&r, state);
 	vm_run(&r);
 	vm_run_assert_clean(&r);
 	vm_run_assert_exact(&r);
@@ -165,13 +172,14 @@ static void test_ways__interrupts_announce_completions(void **state)
 	vm_run_release(&r);
 }
 
-/* Four queues: all are used, each counts for itself. */
+/* Four queues: all are used, each counts for itself and answers by a vector of its own. */
 static void test_ways__serves_four_queues(void **state)
 {
 	struct vm_run r;
 	unsigned int i;
 
 	vm_run_init(&r, "rw=randrw iodepth=8 queues=4 requests=20000 verify=crc32c completion=irq");
+	vm_run_use_layout(&r, state);
 	vm_run_use_file(&r, 0, 16 * MIB);
 	r.config.disk[0].queues = 4;
 	vm_run(&r);
@@ -184,6 +192,8 @@ static void test_ways__serves_four_queues(void **state)
 		assert_int_equal(vm_run_word(&r, word),
 				 r.stats->queue[i].signals + r.stats->queue[i].userspace_kicks);
 		assert_int_not_equal(r.stats->queue[i].requests, 0);
+		snprintf(word, sizeof(word), "irqs_q%u", i);
+		assert_in_range(vm_run_word(&r, word), 1, r.stats->queue[i].interrupts);
 	}
 	vm_run_release(&r);
 }
@@ -218,6 +228,7 @@ static void test_ways__resets_under_load(void **state)
 	struct vm_run r;
 
 	vm_run_init(&r, "rw=randrw iodepth=32 runtime=3 verify=crc32c resets=100");
+	vm_run_use_layout(&r, state);
 	vm_run_use_file(&r, 0, 16 * MIB);
 	vm_run(&r);
 	vm_run_assert_clean(&r);
@@ -233,6 +244,7 @@ static void test_ways__resets_while_moving(void **state)
 	struct vm_run r;
 
 	vm_run_init(&r, "rw=randrw iodepth=32 runtime=3 verify=crc32c resets=100 completion=irq");
+	vm_run_use_layout(&r, state);
 	vm_run_add_iothread(&r, "io1");
 	vm_run_use_file(&r, 0, 16 * MIB);
 	r.config.n_moves = 1;
@@ -268,7 +280,7 @@ static void test_ways__held_handlers_serve_late(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways__endless_spin_is_polled),
+		VM_TEST_BOTH(test_ways__endless_spin_is_polled),
 		cmocka_unit_test(test_ways__no_spin_is_notified),
 		cmocka_unit_test(test_ways__main_loop_is_notified),
 		cmocka_unit_test(test_ways__bursts_are_polled_and_notified),
@@ -276,11 +288,11 @@ int main(void)
 		cmocka_unit_test(test_ways__ioeventfd_off_goes_to_user_space),
 		cmocka_unit_test(test_ways__refused_ioeventfd_goes_to_user_space),
 		cmocka_unit_test(test_ways__half_refused_device_falls_back_whole),
-		cmocka_unit_test(test_ways__interrupts_announce_completions),
-		cmocka_unit_test(test_ways__serves_four_queues),
+		VM_TEST_BOTH(test_ways__interrupts_announce_completions),
+		VM_TEST_BOTH(test_ways__serves_four_queues),
 		cmocka_unit_test(test_ways__serves_the_second_of_two_disks),
-		cmocka_unit_test(test_ways__resets_under_load),
-		cmocka_unit_test(test_ways__resets_while_moving),
+		VM_TEST_BOTH(test_ways__resets_under_load),
+		VM_TEST_BOTH(test_ways__resets_while_moving),
 		cmocka_unit_test(test_ways__held_handlers_serve_late),
 	};
 

@@ -97,6 +97,11 @@ void vm_run_init(struct vm_run *r, const char *load, ...)
 	vm_run_add_iothread(r, "io0");
 }
 
+void vm_run_use_layout(struct vm_run *r, void **state)
+{
+	r->config.disk[0].packed = *state != NULL;
+}
+
 void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes)
 {
 	static unsigned int n;

@@ -34,6 +34,16 @@ struct vm_run {
  * at most; printf-like load words.
  */
 void vm_run_init(struct vm_run *r, const char *load, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * The disks' rings are packed if the test is listed as VM_TEST_PACKED, split if as cmocka's own or
+ * as both, VM_TEST_BOTH. Before others are made of disk 0.
+ */
+void vm_run_use_layout(struct vm_run *r, void **state);
+#define VM_TEST_PACKED(name)                                                                       \
+	{                                                                                          \
+#name "_packed", name, NULL, NULL, (void *)"packed"                                \
+	}
+#define VM_TEST_BOTH(name) cmocka_unit_test(name), VM_TEST_PACKED(name)
 /* Adds an iothread with the default poll time. */
 void vm_run_add_iothread(struct vm_run *r, const char *id);
 /* The disk becomes a file: a new one of `bytes` in a folder of the test's own. */
