@@ -36,6 +36,13 @@ int flow_setup(void **state)
 	return 0;
 }
 
+int flow_setup_packed(void **state)
+{
+	flow_setup(state);
+	((struct blk_fixture *)*state)->config.packed = true;
+	return 0;
+}
+
 int flow_teardown(void **state)
 {
 	struct blk_fixture *f = *state;

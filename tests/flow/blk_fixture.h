@@ -39,7 +39,20 @@ struct blk_fixture {
 
 /* Board and main loop. flow_config has the defaults of a disk, to be changed before flow_plug. */
 int flow_setup(void **state);
+/* The same, and the disk will offer the packed ring, which our driver takes. */
+int flow_setup_packed(void **state);
 int flow_teardown(void **state);
+
+/* Entries of a list of CMUnitTest: a test on the split ring, or on each of the two. */
+#define FLOW_TEST(group, name, suffix, setup)                                                      \
+	{                                                                                          \
+		"test_" #group "__" #name suffix, test_##group##__##name, setup, flow_teardown,    \
+			NULL                                                                       \
+	}
+#define FLOW_SPLIT(group, name) FLOW_TEST(group, name, "", flow_setup)
+#define FLOW_BOTH(group, name)                                                                     \
+	FLOW_SPLIT(group, name), FLOW_TEST(group, name, "_packed", flow_setup_packed)
+
 /* Two iothreads, io0 and io1, that spin up to poll_max_ns. */
 void flow_iothreads(struct blk_fixture *f, int64_t poll_max_ns);
 /* A disk over a null node that reads zeroes, after mean_delay_ns if that is not 0. */

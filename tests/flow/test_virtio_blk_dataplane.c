@@ -440,25 +440,26 @@ static void test_virtio_blk__held_and_drained_without_ioeventfd(void **state)
 	assert_int_equal(flow_row(f, 0)->arrivals_userspace, 2);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)
+#define SPLIT(name) FLOW_SPLIT(virtio_blk, name)
+#define BOTH(name)  FLOW_BOTH(virtio_blk, name)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(start_and_reset),
-		T(main_loop_serves_without_iothread),
-		T(kick_before_start_is_not_lost),
-		T(ioeventfd_off_serves_in_user_space),
-		T(refused_ioeventfd_falls_back),
-		T(kick_that_left_is_forwarded),
-		T(bus_master_stops_and_starts),
-		T(vector_changes_while_running),
-		T(moved_bar_takes_ioeventfds_along),
-		T(drain_in_poll_mode_loses_nothing),
-		T(kicks_are_on_after_drain_in_poll_mode),
-		T(drain_waits_for_handler),
-		T(held_handlers_serve_later),
-		T(held_and_drained_without_ioeventfd),
+		BOTH(start_and_reset),
+		SPLIT(main_loop_serves_without_iothread),
+		BOTH(kick_before_start_is_not_lost),
+		BOTH(ioeventfd_off_serves_in_user_space),
+		SPLIT(refused_ioeventfd_falls_back),
+		SPLIT(kick_that_left_is_forwarded),
+		BOTH(bus_master_stops_and_starts),
+		BOTH(vector_changes_while_running),
+		SPLIT(moved_bar_takes_ioeventfds_along),
+		BOTH(drain_in_poll_mode_loses_nothing),
+		BOTH(kicks_are_on_after_drain_in_poll_mode),
+		SPLIT(drain_waits_for_handler),
+		BOTH(held_handlers_serve_later),
+		SPLIT(held_and_drained_without_ioeventfd),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_dataplane", tests, NULL, NULL);

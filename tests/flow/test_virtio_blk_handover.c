@@ -219,19 +219,20 @@ static void test_virtio_blk__serves_where_backend_must_stay_without_ioeventfd(vo
 	assert_int_equal(flow_row(f, 0)->arrivals, flow_row(f, 0)->arrivals_userspace);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)
+#define SPLIT(name) FLOW_SPLIT(virtio_blk, name)
+#define BOTH(name)  FLOW_BOTH(virtio_blk, name)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(moves_under_load_while_polling),
-		T(moves_under_load_without_polling),
-		T(moves_under_load_without_event_idx),
-		T(moves_at_start),
-		T(handover_is_recorded),
-		T(refused_move_changes_nothing),
-		T(serves_where_backend_must_stay),
-		T(serves_where_backend_must_stay_without_ioeventfd),
+		BOTH(moves_under_load_while_polling),
+		BOTH(moves_under_load_without_polling),
+		BOTH(moves_under_load_without_event_idx),
+		SPLIT(moves_at_start),
+		SPLIT(handover_is_recorded),
+		SPLIT(refused_move_changes_nothing),
+		SPLIT(serves_where_backend_must_stay),
+		SPLIT(serves_where_backend_must_stay_without_ioeventfd),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_handover", tests, NULL, NULL);

@@ -372,28 +372,28 @@ static void test_virtio_blk__writes_through_without_flush(void **state)
 	flow_arm(false);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)
+#define BOTH(name) FLOW_BOTH(virtio_blk, name)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(writes_and_reads_back),
-		T(takes_indirect_requests),
-		T(reports_written_bytes),
-		T(tells_its_serial),
-		T(unknown_types_are_unsupported),
-		T(out_of_bounds_fails),
-		T(partial_sectors_fail),
-		T(seg_max_is_enforced),
-		T(size_max_is_enforced),
-		T(any_layout_is_served),
-		T(short_header_fails),
-		T(no_status_byte_breaks_device),
-		T(discards_and_zeroes_ranges),
-		T(bad_ranges_fail),
-		T(ranges_need_their_features),
-		T(read_only_disk_refuses_writes),
-		T(writes_through_without_flush),
+		BOTH(writes_and_reads_back),
+		BOTH(takes_indirect_requests),
+		BOTH(reports_written_bytes),
+		BOTH(tells_its_serial),
+		BOTH(unknown_types_are_unsupported),
+		BOTH(out_of_bounds_fails),
+		BOTH(partial_sectors_fail),
+		BOTH(seg_max_is_enforced),
+		BOTH(size_max_is_enforced),
+		BOTH(any_layout_is_served),
+		BOTH(short_header_fails),
+		BOTH(no_status_byte_breaks_device),
+		BOTH(discards_and_zeroes_ranges),
+		BOTH(bad_ranges_fail),
+		BOTH(ranges_need_their_features),
+		BOTH(read_only_disk_refuses_writes),
+		BOTH(writes_through_without_flush),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_requests", tests, NULL, NULL);

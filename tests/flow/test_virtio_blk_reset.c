@@ -198,7 +198,7 @@ static void test_virtio_blk__vcpu_serves_without_ioeventfd(void **state)
 static void test_virtio_blk__defect_needs_reset(void **state)
 {
 	struct blk_fixture *f = *state;
-	struct guest_ring *ring = &f->guest.queue[0].ring;
+	const struct guest_buffer nowhere = { ~0ull - 4096, 512, true };
 	uint64_t iterations;
 	unsigned int i;
 
@@ -208,7 +208,7 @@ static void test_virtio_blk__defect_needs_reset(void **state)
 	flow_plug_null(f, 0);
 	guest_blk_start(&f->guest, FEATURES, 2, 64);
 	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL), VIRTIO_BLK_S_OK);
-	guest_ring_offer(ring, 1000);
+	guest_ring_add(&f->guest.queue[0].ring, &nowhere, 1);
 	guest_blk_publish(&f->guest, 0);
 	flow_run_until(guest_blk_status(&f->guest) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	flow_run_until(fake_irq_sink_fired(&f->board.sink, 0) == 1);
@@ -244,16 +244,17 @@ static void test_virtio_blk__bad_ring_needs_reset(void **state)
 	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL), VIRTIO_BLK_S_OK);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_virtio_blk__##name, flow_setup, flow_teardown)
+#define SPLIT(name) FLOW_SPLIT(virtio_blk, name)
+#define BOTH(name)  FLOW_BOTH(virtio_blk, name)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(reset_under_load_in_iothread),   T(reset_under_load_in_main_loop),
-		T(reset_under_load_in_user_space), T(machine_reset_and_unplug_under_load),
-		T(vcpu_resets_disk_of_iothread),   T(vcpu_resets_disk_of_main_loop),
-		T(vcpu_serves_without_ioeventfd),  T(defect_needs_reset),
-		T(bad_ring_needs_reset),
+		BOTH(reset_under_load_in_iothread),   BOTH(reset_under_load_in_main_loop),
+		BOTH(reset_under_load_in_user_space), SPLIT(machine_reset_and_unplug_under_load),
+		BOTH(vcpu_resets_disk_of_iothread),   SPLIT(vcpu_resets_disk_of_main_loop),
+		SPLIT(vcpu_serves_without_ioeventfd), BOTH(defect_needs_reset),
+		SPLIT(bad_ring_needs_reset),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_reset", tests, NULL, NULL);

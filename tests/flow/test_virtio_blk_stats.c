@@ -291,17 +291,22 @@ static void test_virtio_stats__endless_work_leaves_turns(void **state)
 	assert_int_equal(row->completions, row->requests);
 }
 
-#define T(name)                                                                                    \
-	cmocka_unit_test_setup_teardown(test_virtio_stats__##name, flow_setup, flow_teardown)
+#define SPLIT(name) FLOW_SPLIT(virtio_stats, name)
+#define BOTH(name)  FLOW_BOTH(virtio_stats, name)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(sleeping_loop_is_notified),	  T(spinning_loop_polls),
-		T(kicks_equal_signals),		  T(busy_loop_rechecks),
-		T(kick_without_work_is_spurious), T(userspace_kick_without_work_is_spurious),
-		T(interrupts_are_batched),	  T(unwanted_interrupts_are_suppressed),
-		T(legs_are_timed_while_armed),	  T(endless_work_leaves_turns),
+		BOTH(sleeping_loop_is_notified),
+		BOTH(spinning_loop_polls),
+		BOTH(kicks_equal_signals),
+		BOTH(busy_loop_rechecks),
+		SPLIT(kick_without_work_is_spurious),
+		SPLIT(userspace_kick_without_work_is_spurious),
+		BOTH(interrupts_are_batched),
+		BOTH(unwanted_interrupts_are_suppressed),
+		SPLIT(legs_are_timed_while_armed),
+		SPLIT(endless_work_leaves_turns),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_stats", tests, NULL, NULL);

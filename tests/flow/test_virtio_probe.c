@@ -74,6 +74,25 @@ static void test_virtio__features_follow_options(void **state)
 	assert_false(f->guest.offered & 1ull << VIRTIO_BLK_F_WRITE_ZEROES);
 	assert_true(f->guest.offered & 1ull << VIRTIO_BLK_F_SEG_MAX);
 	assert_true(f->guest.offered & 1ull << VIRTIO_BLK_F_MQ);
+	assert_false(f->guest.offered & 1ull << VIRTIO_F_RING_PACKED);
+}
+
+/* The packed ring is offered if asked for, taken or not, and then any size of a queue is good. */
+static void test_virtio__packed_ring_is_the_drivers_choice(void **state)
+{
+	struct blk_fixture *f = *state;
+
+	f->config.packed = true;
+	flow_plug_null(f, 0);
+	guest_blk_start(&f->guest, 0, 1, 100);
+	assert_true(f->guest.queue[0].ring.layout.packed);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL), VIRTIO_BLK_S_OK);
+	guest_blk_reset(&f->guest);
+	assert_true(guest_blk_negotiate(&f->guest, VERSION_1));
+	guest_blk_setup_queues(&f->guest, 1, 64);
+	guest_blk_driver_ok(&f->guest);
+	assert_false(f->guest.queue[0].ring.layout.packed);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL), VIRTIO_BLK_S_OK);
 }
 
 /* After FEATURES_OK the features are fixed; a bit of status is never cleared but by reset. */
@@ -254,6 +273,7 @@ int main(void)
 		T(capabilities_lead_to_structures),
 		T(features_ok_needs_valid_subset),
 		T(features_follow_options),
+		T(packed_ring_is_the_drivers_choice),
 		T(negotiated_features_are_frozen),
 		T(driver_ok_needs_features_ok),
 		T(selecting_missing_queue_is_harmless),
