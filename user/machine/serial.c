@@ -45,12 +45,59 @@ static bool thr_is_empty(const struct serial *s)
 	return s->ops->can_send(s->opaque);
 }
 
+/* By interrupt, or by polling: more looks at the LSR than any driver takes to send or to probe. */
+static bool listens(const struct serial *s)
+{
+	return (s->ier & IER_RX) || s->looks >= POLLER_LOOKS;
+}
+
+/* What the receiver shows; NULL: nothing. */
+static struct serial_fifo *receiver(struct serial *s)
+{
+	if (s->mcr & MCR_LOOP)
+		return &s->loopback;
+	return listens(s) ? &s->input : NULL;
+}
+
+static bool has_input(struct serial *s)
+{
+	struct serial_fifo *fifo = receiver(s);
+
+	return fifo && fifo->count;
+}
+
+static void fifo_push(struct serial_fifo *fifo, uint8_t byte)
+{
+	fifo->byte[(fifo->head + fifo->count++) % SERIAL_FIFO_BYTES] = byte;
+}
+
+static uint8_t rx_pop(struct serial *s)
+{
+	struct serial_fifo *fifo = receiver(s);
+	uint8_t byte;
+
+	if (!has_input(s))
+		return 0;
+	byte = fifo->byte[fifo->head];
+	fifo->head = (fifo->head + 1) % SERIAL_FIFO_BYTES;
+	fifo->count--;
+	return byte;
+}
+
+static void loop_back(struct serial *s, uint8_t byte)
+{
+	if (s->loopback.count >= (s->fcr & FCR_ENABLE ? SERIAL_FIFO_BYTES : 1))
+		s->line_errors |= LSR_OVERRUN;
+	else
+		fifo_push(&s->loopback, byte);
+}
+
 /* The pending interrupt of the highest priority, data sheet 8.6.3. */
-static uint8_t interrupt_id(const struct serial *s)
+static uint8_t interrupt_id(struct serial *s)
 {
 	if ((s->ier & IER_LINE) && s->line_errors)
 		return IIR_LINE;
-	if ((s->ier & IER_RX) && s->rx_count)
+	if ((s->ier & IER_RX) && has_input(s))
 		return IIR_RX;
 	if ((s->ier & IER_THR_EMPTY) && s->thr_empty_irq && thr_is_empty(s))
 		return IIR_THR_EMPTY;
@@ -65,38 +112,6 @@ static void update_irq(struct serial *s)
 		return;
 	s->irq = irq;
 	s->ops->set_irq(s->opaque, irq);
-}
-
-static unsigned int rx_room(const struct serial *s)
-{
-	return (s->fcr & FCR_ENABLE ? SERIAL_FIFO_BYTES : 1) - s->rx_count;
-}
-
-/* By interrupt, or by polling: more looks at the LSR than any driver takes to send or to probe. */
-static bool listens(const struct serial *s)
-{
-	return !(s->mcr & MCR_LOOP) && ((s->ier & IER_RX) || s->looks >= POLLER_LOOKS);
-}
-
-static void rx_push(struct serial *s, uint8_t byte)
-{
-	if (!rx_room(s)) {
-		s->line_errors |= LSR_OVERRUN;
-		return;
-	}
-	s->rx[(s->rx_head + s->rx_count++) % SERIAL_FIFO_BYTES] = byte;
-}
-
-static uint8_t rx_pop(struct serial *s)
-{
-	uint8_t byte;
-
-	if (!s->rx_count)
-		return 0;
-	byte = s->rx[s->rx_head];
-	s->rx_head = (s->rx_head + 1) % SERIAL_FIFO_BYTES;
-	s->rx_count--;
-	return byte;
 }
 
 /* In loopback the modem outputs come back as inputs: how drivers find out that there is a UART. */
@@ -120,7 +135,7 @@ static uint8_t read_iir(struct serial *s)
 
 static uint8_t read_lsr(struct serial *s)
 {
-	uint8_t lsr = s->line_errors | (s->rx_count ? LSR_RX : 0);
+	uint8_t lsr = s->line_errors | (has_input(s) ? LSR_RX : 0);
 
 	s->line_errors = 0;
 	s->looks += thr_is_empty(s) && s->looks < POLLER_LOOKS;
@@ -152,7 +167,7 @@ static uint8_t read_register(struct serial *s, uint64_t reg)
 /* An empty FIFO rather than each byte that leaves it: fewer turns of the main loop. */
 static void ask_for_input(struct serial *s)
 {
-	if (!s->input_waits || s->rx_count || !listens(s))
+	if (!s->input_waits || s->input.count)
 		return;
 	s->input_waits = false;
 	if (s->ops->can_receive)
@@ -172,7 +187,7 @@ static uint64_t serial_read(void *opaque, uint64_t addr, unsigned int size)
 static void write_data(struct serial *s, uint8_t byte)
 {
 	if (s->mcr & MCR_LOOP)
-		rx_push(s, byte);
+		loop_back(s, byte);
 	else
 		s->ops->send(s->opaque, byte);
 	s->looks = 0;
@@ -192,8 +207,9 @@ static void write_ier(struct serial *s, uint8_t value)
 
 static void write_fcr(struct serial *s, uint8_t value)
 {
+	/* Not the input: see serial.h. */
 	if ((value & FCR_CLEAR_RX) || ((value ^ s->fcr) & FCR_ENABLE))
-		s->rx_count = 0;
+		s->loopback.count = 0;
 	s->fcr = value & FCR_ENABLE;
 	s->looks = 0;
 }
@@ -258,10 +274,10 @@ void serial_release(struct serial *s)
 
 unsigned int serial_receive(struct serial *s, const uint8_t *bytes, unsigned int n)
 {
-	unsigned int taken = listens(s) ? MIN(n, rx_room(s)) : 0, i;
+	unsigned int taken = MIN(n, SERIAL_FIFO_BYTES - s->input.count), i;
 
 	for (i = 0; i < taken; i++)
-		rx_push(s, bytes[i]);
+		fifo_push(&s->input, bytes[i]);
 	s->input_waits = taken < n;
 	update_irq(s);
 	return taken;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A 16550A: what Linux's 8250 driver and a polling guest need. Timing and modem lines are not
- * modelled: a byte is sent when it is written. Input comes in when the guest listens: a driver
- * empties the FIFO while it sets up the port, and what a user piped in early must not be lost.
+ * modelled: a byte is sent when it is written. Input is there when the guest listens, and a driver
+ * that empties the FIFO while it sets up the port finds it empty: what a user piped in early must
+ * not be lost. It is as if the sender had waited.
  * Everything under the BQL. Source of rules: PC16550D data sheet (National Semiconductor, 1995).
  */
 #ifndef MACHINE_SERIAL_H
@@ -24,6 +25,11 @@ struct serial_ops {
 	void (*set_irq)(void *opaque, bool level);
 };
 
+struct serial_fifo {
+	uint8_t byte[SERIAL_FIFO_BYTES];
+	unsigned int head, count;
+};
+
 /* Caller's memory. Private to serial.c but for mr, which the board places. */
 struct serial {
 	struct MemoryRegion mr;
@@ -35,15 +41,14 @@ struct serial {
 	bool irq;
 	bool input_waits;   /* serial_receive left some behind */
 	unsigned int looks; /* at the LSR since the last byte was written */
-	uint8_t rx[SERIAL_FIFO_BYTES];
-	unsigned int rx_head, rx_count;
+	struct serial_fifo input, loopback;
 };
 
 void serial_init(struct serial *s, const struct serial_ops *ops, void *opaque);
 void serial_release(struct serial *s);
 /*
- * Input for the guest: takes as many bytes as there is room for, none while it does not listen;
- * returns how many. can_receive follows if that is not all.
+ * Input for the guest: takes as many bytes as there is room for, returns how many. can_receive
+ * follows if that is not all.
  */
 unsigned int serial_receive(struct serial *s, const uint8_t *bytes, unsigned int n);
 /* can_send turned true. */

@@ -211,25 +211,31 @@ static void test_serial__input_waits_for_the_driver(void **state)
 
 	for (i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)('a' + i);
-	assert_int_equal(serial_receive(&p->serial, bytes, sizeof(bytes)), 0);
+	assert_int_equal(serial_receive(&p->serial, bytes, sizeof(bytes)), SERIAL_FIFO_BYTES);
 	out(p, FCR, 0x01);
 	out(p, FCR, 0x07);
+	out(p, FCR, 0);
 	assert_int_equal(in(p, LSR) & 0x01, 0);
 	in(p, DATA);
-	assert_int_equal(p->rooms, 0);
+	/* Linux 6.1 switches interrupts on before the FIFO. */
 	out(p, IER, 0x05);
-	assert_int_equal(p->rooms, 1);
-	assert_int_equal(serial_receive(&p->serial, bytes, sizeof(bytes)), SERIAL_FIFO_BYTES);
+	assert_true(p->irq);
+	out(p, FCR, 0x01);
 	for (i = 0; i < SERIAL_FIFO_BYTES; i++) {
-		assert_int_equal(p->rooms, 1);
+		assert_int_equal(p->rooms, 0);
 		assert_int_equal(in(p, DATA), 'a' + i);
 	}
-	assert_int_equal(p->rooms, 2);
+	assert_int_equal(p->rooms, 1);
 	assert_int_equal(serial_receive(&p->serial, bytes + i, sizeof(bytes) - i), 4);
+	/* The port is closed and opened again. */
+	out(p, IER, 0);
+	assert_false(p->irq);
+	in(p, DATA);
+	out(p, IER, 0x05);
 	for (; i < sizeof(bytes); i++)
 		assert_int_equal(in(p, DATA), 'a' + i);
 	/* All was taken: nobody waits to be told. */
-	assert_int_equal(p->rooms, 2);
+	assert_int_equal(p->rooms, 1);
 }
 
 /* A guest without interrupts listens by looking again and again; one that looks only to send does
@@ -239,16 +245,13 @@ static void test_serial__input_waits_for_a_poller(void **state)
 	struct port *p = *state;
 	unsigned int i;
 
-	assert_int_equal(serial_receive(&p->serial, (const uint8_t *)"x", 1), 0);
+	assert_int_equal(serial_receive(&p->serial, (const uint8_t *)"x", 1), 1);
 	for (i = 0; i < 1000; i++) {
-		in(p, LSR);
+		assert_int_equal(in(p, LSR) & 0x01, 0);
 		out(p, DATA, 'o');
 	}
-	assert_int_equal(p->rooms, 0);
-	for (i = 0; i < 1000 && !p->rooms; i++)
-		in(p, LSR);
-	assert_int_equal(p->rooms, 1);
-	assert_int_equal(serial_receive(&p->serial, (const uint8_t *)"x", 1), 1);
+	for (i = 0; i < 1000 && !(in(p, LSR) & 0x01); i++)
+		;
 	assert_int_equal(in(p, LSR) & 0x01, 0x01);
 	assert_int_equal(in(p, DATA), 'x');
 }
