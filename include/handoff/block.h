@@ -184,6 +184,12 @@ void blk_submit(struct BlockBackend *blk, struct BlkRequest *req);
 void blk_inc_in_flight(struct BlockBackend *blk);
 void blk_dec_in_flight(struct BlockBackend *blk);
 bool blk_in_drain(const struct BlockBackend *blk); /* any thread */
+/*
+ * Answers what drained sections have queued with -ECANCELED, in the backend's context, and returns
+ * when that is done; runs the main context meanwhile. For a device that is reset inside another's
+ * drained section: those requests' memory is the guest's again.
+ */
+void blk_cancel_queued(struct BlockBackend *blk);
 
 void blk_drained_begin(struct BlockBackend *blk);
 void blk_drained_end(struct BlockBackend *blk);

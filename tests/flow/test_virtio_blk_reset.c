@@ -15,6 +15,7 @@
 #define DELAY_NS    200000
 #define RESETS	    50
 #define VCPU_RESETS 200
+#define SCRATCH	    0x3000000ull /* guest memory nobody else uses */
 
 static void submit_many(struct guest_blk *guest, unsigned int queue, unsigned int n)
 {
@@ -109,6 +110,45 @@ static void test_virtio_blk__machine_reset_and_unplug_under_load(void **state)
 	guest_blk_probe(&f->guest, &f->board, 1);
 	guest_blk_start(&f->guest, FEATURES, 1, 64);
 	submit_many(&f->guest, 0, IN_FLIGHT);
+}
+
+/*
+ * Reset inside another's drained section, between two steps of a request: it is over when the reset
+ * returns, and what it had left undone stays so.
+ */
+static void test_virtio_blk__reset_in_drain_ends_requests(void **state)
+{
+	struct virtio_blk_discard_write_zeroes ranges[] = { { 0, 8, 0 }, { 8, 8, 0 } };
+	struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_WRITE_ZEROES };
+	const struct guest_buffer chain[] = { { SCRATCH, sizeof(header), false },
+					      { SCRATCH + 4096, sizeof(ranges), false } };
+	struct blk_fixture *f = *state;
+	const struct stats_queue *row;
+	void *data;
+
+	flow_plug_file(f, false);
+	row = flow_row(f, 0);
+	guest_blk_start(&f->guest, FEATURES | 1ull << VIRTIO_BLK_F_WRITE_ZEROES, 1, 64);
+	memset(guest_blk_data(&f->guest, 0, 0), 0x77, 4096);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_OUT, 0, 4096, NULL), VIRTIO_BLK_S_OK);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_OUT, 8, 4096, NULL), VIRTIO_BLK_S_OK);
+	guest_ram_write(f->board.ram, SCRATCH, &header, sizeof(header));
+	guest_ram_write(f->board.ram, SCRATCH + 4096, ranges, sizeof(ranges));
+	assert_true(guest_blk_add_raw(&f->guest, 0, chain, 2) >= 0);
+	guest_blk_publish(&f->guest, 0);
+	flow_run_until(row->requests == 3);
+
+	blk_drained_begin(f->blk); /* its first step ends, its second one is kept back */
+	assert_int_equal(row->completions, 2);
+	guest_blk_reset(&f->guest);
+	assert_int_equal(guest_blk_status(&f->guest), 0);
+	assert_int_equal(row->completions, 3);
+	blk_drained_end(f->blk);
+	guest_blk_start(&f->guest, FEATURES, 1, 64);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, &data), VIRTIO_BLK_S_OK);
+	assert_int_equal(*(char *)data, 0);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 8, 512, &data), VIRTIO_BLK_S_OK);
+	assert_int_equal(*(char *)data, 0x77);
 }
 
 struct vcpu {
@@ -250,10 +290,15 @@ static void test_virtio_blk__bad_ring_needs_reset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(reset_under_load_in_iothread),   BOTH(reset_under_load_in_main_loop),
-		BOTH(reset_under_load_in_user_space), SPLIT(machine_reset_and_unplug_under_load),
-		BOTH(vcpu_resets_disk_of_iothread),   SPLIT(vcpu_resets_disk_of_main_loop),
-		SPLIT(vcpu_serves_without_ioeventfd), BOTH(defect_needs_reset),
+		BOTH(reset_under_load_in_iothread),
+		BOTH(reset_under_load_in_main_loop),
+		BOTH(reset_under_load_in_user_space),
+		SPLIT(machine_reset_and_unplug_under_load),
+		BOTH(vcpu_resets_disk_of_iothread),
+		SPLIT(vcpu_resets_disk_of_main_loop),
+		SPLIT(vcpu_serves_without_ioeventfd),
+		SPLIT(reset_in_drain_ends_requests),
+		BOTH(defect_needs_reset),
 		SPLIT(bad_ring_needs_reset),
 	};
 

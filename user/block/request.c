@@ -160,22 +160,20 @@ void blk_submit(struct BlockBackend *blk, struct BlkRequest *req)
 
 /* --- the end of a drain ---------------------------------------------------------------------- */
 
-static void blk_resume_bh(void *opaque)
+static void blk_take_queued(struct BlockBackend *blk, bool cancel)
 {
-	struct BlockBackend *blk = opaque;
 	struct list_head requests = LIST_HEAD_INIT(requests);
 	struct BlkRequest *req;
-	bool closing;
 
 	pthread_mutex_lock(&blk->queue_lock);
-	closing = blk->closing;
+	cancel |= blk->closing;
 	list_splice_tail(&blk->queued, &requests);
 	pthread_mutex_unlock(&blk->queue_lock);
 
 	while (!list_empty(&requests)) {
 		req = list_first_entry(&requests, struct BlkRequest, node);
 		list_del(&req->node);
-		if (closing) {
+		if (cancel) {
 			blk_inc_in_flight(blk);
 			blk_complete(req, -ECANCELED);
 		} else {
@@ -183,6 +181,24 @@ static void blk_resume_bh(void *opaque)
 		}
 	}
 	blk_dec_in_flight(blk);
+}
+
+static void blk_resume_bh(void *opaque)
+{
+	blk_take_queued(opaque, false);
+}
+
+static void blk_cancel_bh(void *opaque)
+{
+	blk_take_queued(opaque, true);
+}
+
+void blk_cancel_queued(struct BlockBackend *blk)
+{
+	assert_main_context();
+	/* Held, so that the backend stays in its context until they are answered there. */
+	blk_inc_in_flight(blk);
+	aio_wait_bh_oneshot(atomic_load(&blk->ctx), blk_cancel_bh, blk);
 }
 
 void blk_resume_queued(struct BlockBackend *blk)

@@ -149,6 +149,11 @@ void virtio_blk_drain(struct VirtIODevice *vdev)
 	/* Nobody serves any more first: what is submitted while drained waits for its end. */
 	aio_wait_bh_oneshot(serving_context(s), settle_bh, s);
 	blk_drained_begin(s->blk);
+	/*
+	 * A later step of a request, or all of it if another drained section is around this one:
+	 * after the reset it must touch neither the guest's memory nor the disk.
+	 */
+	blk_cancel_queued(s->blk);
 	blk_drained_end(s->blk);
 }
 

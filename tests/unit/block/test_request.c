@@ -201,6 +201,45 @@ static void test_request__stamps_only_when_armed(void **state)
 	blk_unref(d.blk);
 }
 
+/*
+ * What two drained sections have queued is answered at once, in its own context, and goes nowhere
+ * when they end; what comes afterwards is queued as ever.
+ */
+static void test_request__queued_ones_can_be_cancelled(void **state)
+{
+	struct test_request t[3];
+	struct disk d;
+	char buf[512];
+	struct error err;
+	int i;
+
+	disk_new(&d);
+	assert_int_equal(
+		blk_set_aio_context(d.blk, iothread_get_aio_context(fixture_iothread("io0")), &err),
+		0);
+	blk_drained_begin(d.blk);
+	blk_drained_begin(d.blk);
+	for (i = 0; i < 2; i++) {
+		request_init(&t[i], BLK_READ, 512 * i, buf, sizeof(buf));
+		request_submit(d.blk, &t[i]);
+	}
+	blk_cancel_queued(d.blk);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(t[i].completions, 1);
+		assert_int_equal(t[i].ret, -ECANCELED);
+		assert_ptr_equal(t[i].completed_in, blk_get_aio_context(d.blk));
+	}
+	request_init(&t[2], BLK_READ, 0, buf, sizeof(buf));
+	request_submit(d.blk, &t[2]);
+	blk_drained_end(d.blk);
+	blk_drained_end(d.blk);
+	assert_int_equal(request_wait(&t[2]), 0);
+	assert_int_equal(d.hold->submitted, 1);
+	/* Without any there is nothing to do. */
+	blk_cancel_queued(d.blk);
+	blk_unref(d.blk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_request__never_completes_inline),
 		cmocka_unit_test(test_request__refused_ones_are_in_flight),
 		cmocka_unit_test(test_request__stamps_only_when_armed),
+		cmocka_unit_test(test_request__queued_ones_can_be_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
