@@ -372,6 +372,44 @@ static void test_virtio_blk__writes_through_without_flush(void **state)
 	flow_arm(false);
 }
 
+/* With CONFIG_WCE the driver chooses between the two whenever it likes; a reset forgets it. */
+static void test_virtio_blk__writes_through_by_choice(void **state)
+{
+	const unsigned int wce = offsetof(struct virtio_blk_config_space, wce);
+	struct blk_fixture *f = *state;
+	const struct hist *io;
+
+	flow_plug_file(f, false);
+	io = &flow_row(f, 0)->leg[STATS_LEG_IO];
+	flow_arm(true);
+	guest_blk_start(&f->guest, FEATURES | FEATURE(CONFIG_WCE), 1, 64);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 1);
+	write_pattern(f, 0, 1);
+	assert_int_equal(io->count, 1);
+	fake_board_write(&f->board, f->guest.device_gpa + wce, 0, 1);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 0);
+	write_pattern(f, 0, 1);
+	assert_int_equal(io->count, 3);
+	fake_board_write(&f->board, f->guest.device_gpa + wce, 2, 1);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 1);
+	/* Not by a write of another width, nor to a place beside it. */
+	fake_board_write(&f->board, f->guest.device_gpa + wce, 0, 2);
+	fake_board_write(&f->board, f->guest.device_gpa + wce + 1, 0, 1);
+	write_pattern(f, 0, 1);
+	assert_int_equal(io->count, 4);
+	fake_board_write(&f->board, f->guest.device_gpa + wce, 0, 1);
+	guest_blk_reset(&f->guest);
+	guest_blk_start(&f->guest, FEATURES, 1, 64);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 1);
+	/* It was not negotiated this time. */
+	fake_board_write(&f->board, f->guest.device_gpa + wce, 0, 1);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 1);
+	guest_blk_reset(&f->guest);
+	guest_blk_start(&f->guest, FEATURE(CONFIG_WCE), 1, 64);
+	assert_int_equal(guest_blk_config(&f->guest, wce, 1), 0);
+	flow_arm(false);
+}
+
 #define BOTH(name) FLOW_BOTH(virtio_blk, name)
 
 int main(void)
@@ -394,6 +432,7 @@ int main(void)
 		BOTH(ranges_need_their_features),
 		BOTH(read_only_disk_refuses_writes),
 		BOTH(writes_through_without_flush),
+		BOTH(writes_through_by_choice),
 	};
 
 	return cmocka_run_group_tests_name("virtio_blk_requests", tests, NULL, NULL);

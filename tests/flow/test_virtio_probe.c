@@ -52,8 +52,8 @@ static void test_virtio__features_ok_needs_valid_subset(void **state)
 	assert_false(guest_blk_negotiate(guest, 1ull << VIRTIO_BLK_F_FLUSH));
 	guest_blk_reset(guest);
 	assert_true(guest->offered & VERSION_1);
-	assert_false(guest->offered & 1ull << VIRTIO_BLK_F_TOPOLOGY);
-	assert_false(guest_blk_negotiate(guest, VERSION_1 | 1ull << VIRTIO_BLK_F_TOPOLOGY));
+	assert_false(guest->offered & 1ull << VIRTIO_BLK_F_GEOMETRY);
+	assert_false(guest_blk_negotiate(guest, VERSION_1 | 1ull << VIRTIO_BLK_F_GEOMETRY));
 	guest_blk_reset(guest);
 	assert_true(guest_blk_negotiate(guest, VERSION_1 | 1ull << VIRTIO_BLK_F_FLUSH));
 }
@@ -67,6 +67,7 @@ static void test_virtio__features_follow_options(void **state)
 	flow_plug_file(f, true);
 	guest_blk_negotiate(&f->guest, VERSION_1);
 	assert_true(f->guest.offered & 1ull << VIRTIO_BLK_F_RO);
+	assert_false(f->guest.offered & 1ull << VIRTIO_BLK_F_CONFIG_WCE);
 	assert_false(f->guest.offered & 1ull << VIRTIO_RING_F_EVENT_IDX);
 	assert_false(f->guest.offered & 1ull << VIRTIO_RING_F_INDIRECT_DESC);
 	assert_false(f->guest.offered & 1ull << VIRTIO_BLK_F_DISCARD);
@@ -201,6 +202,8 @@ static void test_virtio__block_configuration(void **state)
 	assert_int_equal(CONFIG(capacity), FLOW_DISK_BYTES / 512);
 	assert_int_equal(CONFIG(seg_max), 254);
 	assert_int_equal(CONFIG(blk_size), 512);
+	assert_int_equal(CONFIG(physical_block_exp), 0);
+	assert_int_equal(CONFIG(min_io_size), 1);
 	assert_int_equal(CONFIG(num_queues), 2);
 	assert_true(CONFIG(max_discard_sectors) && CONFIG(max_discard_seg));
 	assert_true(CONFIG(max_write_zeroes_sectors) && CONFIG(max_write_zeroes_seg));

@@ -159,6 +159,8 @@ void virtio_set_status(struct VirtIODevice *vdev, uint8_t value)
 			    "%s: DRIVER_OK without FEATURES_OK refused", vdev->name);
 		added &= ~VIRTIO_CONFIG_S_DRIVER_OK;
 	}
+	if (added & VIRTIO_CONFIG_S_FEATURES_OK)
+		vdev->ops->negotiated(vdev);
 	atomic_fetch_or(&vdev->status, added);
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
 		start_rings(vdev);

@@ -12,11 +12,11 @@ static uint64_t virtio_blk_features(const struct virtio_blk_config *config)
 {
 	uint64_t features = 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_BLK_F_SEG_MAX |
 			    1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE |
-			    1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_MQ;
+			    1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_MQ |
+			    1ull << VIRTIO_BLK_F_TOPOLOGY;
 	bool read_only = blk_is_read_only(config->blk);
 
-	if (read_only)
-		features |= 1ull << VIRTIO_BLK_F_RO;
+	features |= 1ull << (read_only ? VIRTIO_BLK_F_RO : VIRTIO_BLK_F_CONFIG_WCE);
 	if (config->discard && !read_only)
 		features |= 1ull << VIRTIO_BLK_F_DISCARD;
 	if (config->write_zeroes && !read_only)
@@ -53,11 +53,17 @@ static int check_config(const struct virtio_blk_config *config, struct error *er
 
 static void fill_config_space(struct VirtIOBlock *s, unsigned int queues)
 {
+	/* What O_DIRECT wants, or 1: smaller requests are bounced, or pass the page cache. */
+	unsigned int physical_blocks =
+		MAX(blk_request_alignment(s->blk), BDRV_SECTOR_SIZE) / BDRV_SECTOR_SIZE;
+
 	s->config = (struct virtio_blk_config_space){
 		.capacity = s->capacity_sectors,
 		.size_max = VIRTIO_BLK_SIZE_MAX,
 		.seg_max = s->seg_max,
 		.blk_size = BDRV_SECTOR_SIZE,
+		.physical_block_exp = __builtin_ctz(physical_blocks),
+		.min_io_size = physical_blocks,
 		.num_queues = queues,
 		.max_discard_sectors = VIRTIO_BLK_MAX_RANGE_SECTORS,
 		.max_discard_seg = VIRTIO_BLK_MAX_RANGES,
@@ -70,7 +76,29 @@ static void fill_config_space(struct VirtIOBlock *s, unsigned int queues)
 	s->vdev.config_len = sizeof(s->config);
 }
 
+/* 5.2.5: write-back, if the driver can flush. */
+static void virtio_blk_negotiated(struct VirtIODevice *vdev)
+{
+	struct VirtIOBlock *s = virtio_blk_of(vdev);
+
+	__atomic_store_n(&s->config.wce, virtio_has_feature(vdev, VIRTIO_BLK_F_FLUSH),
+			 __ATOMIC_RELAXED);
+}
+
+/* One field is the driver's: how writes are acknowledged, from the next one on. */
+static void virtio_blk_write_config(struct VirtIODevice *vdev, unsigned int offset, uint64_t value,
+				    unsigned int size)
+{
+	struct VirtIOBlock *s = virtio_blk_of(vdev);
+
+	if (offset == offsetof(struct virtio_blk_config_space, wce) && size == 1 &&
+	    virtio_has_feature(vdev, VIRTIO_BLK_F_CONFIG_WCE))
+		__atomic_store_n(&s->config.wce, value != 0, __ATOMIC_RELAXED);
+}
+
 static const struct virtio_device_ops virtio_blk_ops = {
+	.negotiated = virtio_blk_negotiated,
+	.write_config = virtio_blk_write_config,
 	.may_serve = virtio_blk_may_serve,
 	.handle_output = virtio_blk_handle_vq,
 	.start_ioeventfd = virtio_blk_data_plane_start,

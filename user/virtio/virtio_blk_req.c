@@ -174,10 +174,13 @@ static bool segments_fit(const struct VirtIOBlockReq *req)
 	return true;
 }
 
-/* Without FLUSH the guest cannot ask for it, so a write is stable when it is done (5.2.6.2). */
+/*
+ * Without FLUSH the guest cannot ask for it, so a write is stable when it is done (5.2.6.2); or it
+ * wanted that by CONFIG_WCE.
+ */
 static bool write_through(const struct VirtIOBlock *s)
 {
-	return !virtio_has_feature(&s->vdev, VIRTIO_BLK_F_FLUSH);
+	return !__atomic_load_n(&s->config.wce, __ATOMIC_RELAXED);
 }
 
 /* Each gives a status to answer with, or -1 when the request is under way. */

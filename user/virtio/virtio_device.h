@@ -68,6 +68,11 @@ struct VirtQueue {
 };
 
 struct virtio_device_ops {
+	/* FEATURES_OK was accepted: guest_features are final until the reset. BQL. */
+	void (*negotiated)(struct VirtIODevice *vdev);
+	/* The driver's write to the configuration space, wholly inside of it. BQL. */
+	void (*write_config)(struct VirtIODevice *vdev, unsigned int offset, uint64_t value,
+			     unsigned int size);
 	/* May the queues be served now? False while drained or held; who ends that kicks. Server.
 	 */
 	bool (*may_serve)(struct VirtIODevice *vdev);
@@ -87,7 +92,7 @@ struct VirtIODevice {
 	const struct guest_ram *ram;
 	struct stats_page *stats_page;
 	uint64_t host_features, guest_features;
-	const void *config; /* device configuration space, read-only to the guest */
+	const void *config; /* device configuration space as the guest reads it */
 	unsigned int config_len;
 	uint16_t max_queue_size;
 

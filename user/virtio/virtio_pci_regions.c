@@ -50,7 +50,7 @@ static void ignore_write(void *opaque, uint64_t addr, uint64_t value, unsigned i
 
 static const struct MemoryRegionOps isr_ops = { .read = isr_read, .write = ignore_write };
 
-/* --- device configuration: nothing in it is the driver's to write --- */
+/* --- device configuration --- */
 
 static uint64_t device_read(void *opaque, uint64_t addr, unsigned int size)
 {
@@ -63,7 +63,15 @@ static uint64_t device_read(void *opaque, uint64_t addr, unsigned int size)
 	return value;
 }
 
-static const struct MemoryRegionOps device_ops = { .read = device_read, .write = ignore_write };
+static void device_write(void *opaque, uint64_t addr, uint64_t value, unsigned int size)
+{
+	struct VirtIODevice *vdev = ((struct VirtIOPCIProxy *)opaque)->vdev;
+
+	if (addr < vdev->config_len && size <= vdev->config_len - addr)
+		vdev->ops->write_config(vdev, addr, value, size);
+}
+
+static const struct MemoryRegionOps device_ops = { .read = device_read, .write = device_write };
 
 /* --- capabilities --- */
 
