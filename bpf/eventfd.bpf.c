@@ -52,7 +52,7 @@ static __always_inline int signalled(void)
 	t->kick_signal_ns = now;
 	if (!t->armed)
 		return 0;
-	state = bpf_map_lookup_elem(&kicks, &t->key);
+	state = vcpu_kick_state(t);
 	if (!state) {
 		lost(LOSS_LOOKUPS);
 		return 0;

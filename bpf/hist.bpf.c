@@ -22,10 +22,9 @@ __attribute__((noinline)) int stage_hist_add(__u32 slot, __u32 stage, __u64 ns)
 	return 0;
 }
 
-__attribute__((noinline)) int irq_hist_add(__u64 address, __u32 data, __u32 stage, __u64 ns)
+__attribute__((noinline)) int irq_hist_add(__u64 rows, __u32 stage, __u64 ns)
 {
-	struct irq_key key = { .address = address, .data = data };
-	struct irq_state *irq = bpf_map_lookup_elem(&irqs, &key);
+	struct irq_state *irq = bpf_map_lookup_elem(&irqs, &rows);
 
 	if (irq)
 		hist_add_shared(stage == STAGE_INJECT ? &irq->inject : &irq->enter, ns);

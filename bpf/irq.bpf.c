@@ -11,9 +11,6 @@
 #include "state.h"
 #include <bpf/bpf_tracing.h>
 
-/* Between the hook and its message interrupts are off: what is older was a pin's. */
-#define IRQFD_FRESH_NS 1000000
-
 static __always_inline int irqfd_signalled(void)
 {
 	struct thread_state *t;
@@ -38,15 +35,15 @@ int ho_irqfd_kp(void *ctx)
 	return irqfd_signalled();
 }
 
-static __always_inline struct irq_state *irq_find_or_make(const struct irq_key *key)
+static __always_inline struct irq_state *irq_find_or_make(__u64 rows)
 {
 	struct irq_state *state;
 
-	state = bpf_map_lookup_elem(&irqs, key);
+	state = bpf_map_lookup_elem(&irqs, &rows);
 	if (state)
 		return state;
-	bpf_map_update_elem(&irqs, key, &empty_irq, BPF_NOEXIST);
-	state = bpf_map_lookup_elem(&irqs, key);
+	bpf_map_update_elem(&irqs, &rows, &empty_irq, BPF_NOEXIST);
+	state = bpf_map_lookup_elem(&irqs, &rows);
 	if (!state)
 		lost(LOSS_MAPS);
 	return state;
@@ -57,62 +54,115 @@ SEC("?raw_tp/kvm_msi_set_irq")
 int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct irq_key key = { .address = ctx->args[0], .data = ctx->args[1] };
+	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
 	struct irq_state *irq;
-	struct thread_state *t;
+	__u64 *rows;
 
-	if (!ours())
-		return 0;
-	t = thread_find(current_tid());
 	if (!t)
 		return 0;
-	irq = irq_find_or_make(&key);
+	rows = bpf_map_lookup_elem(&messages, &key);
+	t->msi_rows = rows ? *rows : 0;
+	irq = irq_find_or_make(t->msi_rows);
 	if (!irq)
 		return 0;
 	ADD(irq->signalled, 1);
-	t->msi = key;
 	t->msi_ns = bpf_ktime_get_ns();
-	if (t->irqfd_ns && t->msi_ns - t->irqfd_ns < IRQFD_FRESH_NS)
+	/* What is older was a pin's: between the two interrupts are off (but for a hypervisor's
+	 * whim).
+	 */
+	if (t->irqfd_ns && t->msi_ns - t->irqfd_ns < config.lost_after_ns)
 		t->msi_ns = t->irqfd_ns;
-	else
+	else if (rows)
 		ADD(seen.injects_inferred, 1);
 	t->irqfd_ns = 0;
 	return 0;
+}
+
+static __always_inline void wait_for_entry(__u32 apicid, __u64 rows, __u64 now)
+{
+	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &apicid);
+	int i;
+
+	if (!v || !v->enters)
+		return;
+	for (i = 0; i < VCPU_IRQS; i++) {
+		struct accepted_irq *irq = &v->irq[i];
+
+		if (irq->t_ns || __sync_val_compare_and_swap(&irq->t_ns, 0, 1))
+			continue;
+		irq->rows = rows;
+		/* Full barrier: who sees the time sees the rows (vcpu.bpf.c, enter_guest). */
+		__sync_val_compare_and_swap(&irq->t_ns, 1, now);
+		ADD(v->waiting, 1);
+		return;
+	}
+	lost(LOSS_RECORDS);
 }
 
 /* (apicid, delivery mode, trigger mode, vector) */
 SEC("?raw_tp/kvm_apic_accept_irq")
 int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct accepted_irq *accepted;
-	struct thread_state *t;
+	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
 	struct irq_state *irq;
-	struct irq_key key;
-	__u64 now, begin;
-	__u32 apicid = ctx->args[0];
+	__u64 now, begin, rows;
 
-	if (!ours())
+	if (!t)
 		return 0;
-	t = thread_find(current_tid());
-	if (!t || !t->msi_ns)
-		return 0;
+	t->accept_ns = 0;
 	begin = t->msi_ns;
 	t->msi_ns = 0;
+	if (!begin)
+		return 0;
 	now = bpf_ktime_get_ns();
 	/* Never accepted (masked), and this is another interrupt of the same thread. */
 	if (now - begin > config.lost_after_ns)
 		return 0;
-	key = t->msi;
-	irq = bpf_map_lookup_elem(&irqs, &key);
+	rows = t->msi_rows;
+	irq = bpf_map_lookup_elem(&irqs, &rows);
 	if (!irq) {
 		lost(LOSS_LOOKUPS);
 		return 0;
 	}
 	ADD(irq->accepted, 1);
-	irq_hist_add(key.address, key.data, STAGE_INJECT, since(begin, now));
-	accepted = bpf_map_lookup_elem(&accepted_irqs, &apicid);
-	if (accepted && !accepted->t_ns) {
-		accepted->key = key;
-		accepted->t_ns = now;
+	irq_hist_add(rows, STAGE_INJECT, since(begin, now));
+	t->accept_ns = now;
+	wait_for_entry(ctx->args[0], rows, now);
+	return 0;
+}
+
+/*
+ * (apicid, ...), right after kvm_apic_accept_irq, where hardware delivers (APICv, AVIC): a vCPU
+ * that is in the guest takes it there, without an entry.
+ */
+SEC("?raw_tp/kvm_apicv_accept_irq")
+int ho_posted_irq(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
+	__u32 apicid = ctx->args[0];
+	struct irq_state *state;
+	struct vcpu_irqs *v;
+	__u64 rows;
+	int i;
+
+	v = t && t->accept_ns ? bpf_map_lookup_elem(&vcpus, &apicid) : NULL;
+	if (!v || !v->in_guest)
+		return 0;
+	rows = t->msi_rows;
+	state = bpf_map_lookup_elem(&irqs, &rows);
+	for (i = 0; i < VCPU_IRQS; i++) {
+		struct accepted_irq *irq = &v->irq[i];
+
+		if (irq->t_ns != t->accept_ns || irq->rows != rows)
+			continue;
+		/* The vCPU may have left and entered meanwhile: then it was taken there. */
+		if (__sync_val_compare_and_swap(&irq->t_ns, t->accept_ns, 0) != t->accept_ns)
+			break;
+		ADD(v->waiting, -1);
+		if (state)
+			ADD(state->posted, 1);
+		break;
 	}
+	t->accept_ns = 0;
 	return 0;
 }

@@ -6,12 +6,14 @@ struct threads_state_map thread_states SEC(".maps");
 struct kicks_map kicks SEC(".maps");
 struct stage_hists_map stage_hists SEC(".maps");
 struct irqs_map irqs SEC(".maps");
-struct accepted_irqs_map accepted_irqs SEC(".maps");
+struct messages_map messages SEC(".maps");
+struct places_map places SEC(".maps");
+struct vcpus_map vcpus SEC(".maps");
 struct exits_map exits SEC(".maps");
 
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
-__u32 slots_used = 0;
+__u32 slots_used = 0, kicks_used = 0, pasts = 0;
 struct trace_seen seen = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

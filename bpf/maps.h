@@ -28,6 +28,8 @@ struct thread_state {
 	__u32 in_exit;	    /* 1 = between kvm_exit and kvm_entry, in the kernel */
 	__u32 at_ioeventfd; /* 1 = KVM looks for the eventfd of this write (ioeventfd_write) */
 	__u32 early_tid;
+	__u32 vcpu;	 /* 1 + its index into vcpus; 0 = not seen entering */
+	__u32 untracked; /* 1 = the table has no room for key */
 	struct kick_key key;
 	__u64 exit_ns; /* last kvm_exit; 0 = none */
 	__u64 kick_ns;
@@ -44,15 +46,28 @@ struct thread_state {
 	__u32 pad;
 
 	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
-	struct irq_key msi;
-	__u64 irqfd_ns; /* an irqfd fired; 0 = none, or not hooked */
-	__u64 msi_ns;	/* begin of the injection; 0 = none under way */
+	__u64 msi_rows;	 /* the queues it is for */
+	__u64 irqfd_ns;	 /* an irqfd fired; 0 = none, or not hooked */
+	__u64 msi_ns;	 /* begin of the injection; 0 = none under way */
+	__u64 accept_ns; /* of the last one accepted */
 };
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
 struct accepted_irq {
-	struct irq_key key;
-	__u64 t_ns;
+	__u64 rows;
+	__u64 t_ns; /* 0 = free, 1 = being written */
+};
+
+/* More vectors than this are hardly ever pending for one vCPU; what does not fit is counted. */
+#define VCPU_IRQS 16
+
+/* Any thread may add, the vCPU's own takes away. */
+struct vcpu_irqs {
+	__u32 waiting;	/* in irq */
+	__u32 in_guest; /* between kvm_entry and kvm_exit */
+	__u32 enters;	/* 1 = kvm_entry fires here: it does not on every KVM */
+	__u32 pad;
+	struct accepted_irq irq[VCPU_IRQS];
 };
 
 struct threads_state_map {
@@ -79,16 +94,32 @@ struct stage_hists_map {
 
 struct irqs_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MODEL_MAX_IRQ_KEYS);
-	__type(key, struct irq_key);
+	__uint(max_entries, MODEL_MAX_IRQ_SETS);
+	__type(key, __u64);
 	__type(value, struct irq_state);
 };
 
-struct accepted_irqs_map {
+/* Who uses a message: bits of rows. */
+struct messages_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_MESSAGES);
+	__type(key, struct irq_key);
+	__type(value, __u64);
+};
+
+struct places_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODEL_MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, struct queue_place);
+};
+
+/* By local APIC id. */
+struct vcpus_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MODEL_MAX_VCPUS);
 	__type(key, __u32);
-	__type(value, struct accepted_irq);
+	__type(value, struct vcpu_irqs);
 };
 
 struct exits_map {
@@ -102,12 +133,14 @@ extern struct threads_state_map thread_states SEC(".maps");
 extern struct kicks_map kicks SEC(".maps");
 extern struct stage_hists_map stage_hists SEC(".maps");
 extern struct irqs_map irqs SEC(".maps");
-extern struct accepted_irqs_map accepted_irqs SEC(".maps");
+extern struct messages_map messages SEC(".maps");
+extern struct places_map places SEC(".maps");
+extern struct vcpus_map vcpus SEC(".maps");
 extern struct exits_map exits SEC(".maps");
 
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
-extern __u32 slots_used;
+extern __u32 slots_used, kicks_used, pasts;
 extern struct trace_seen seen;
 
 /* What new entries start as; too large for the stack of a program. */

@@ -8,7 +8,7 @@
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
 int stage_hist_add(__u32 slot, __u32 stage, __u64 ns);
-int irq_hist_add(__u64 address, __u32 data, __u32 stage, __u64 ns);
+int irq_hist_add(__u64 rows, __u32 stage, __u64 ns);
 
 /* Any context. NULL: this thread is not known. */
 static __always_inline struct thread_state *thread_find(__u32 tid)
@@ -43,16 +43,21 @@ static __always_inline struct thread_state *thread_make(void)
 	return thread_find(tid) ?: thread_new(tid);
 }
 
-static __always_inline struct kick_state *kick_find_or_make(const struct kick_key *key)
+/*
+ * An address that is a queue's always finds room; any other only outside the reserve: then NULL,
+ * and nothing is lost, since the caller counts it in another way.
+ */
+static __always_inline struct kick_state *kick_find_or_make(const struct kick_key *key, bool queue)
 {
 	struct kick_state *state;
 	const struct kick_state empty = {};
 
 	state = bpf_map_lookup_elem(&kicks, key);
-	if (state)
+	if (state || (!queue && kicks_used >= MODEL_MAX_KICK_KEYS - MODEL_KICK_RESERVE))
 		return state;
 	/* Two vCPUs at once: one makes it, both find it. */
-	bpf_map_update_elem(&kicks, key, &empty, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&kicks, key, &empty, BPF_NOEXIST))
+		ADD(kicks_used, 1);
 	state = bpf_map_lookup_elem(&kicks, key);
 	if (!state)
 		lost(LOSS_MAPS);

@@ -87,7 +87,7 @@ int ho_notified(struct pt_regs *ctx)
 	struct kick_key key = { .bus = BUS_MMIO };
 	struct kick_state *state;
 	struct thread_state *t;
-	long gpa = 0, signals = 0, arrival = 0;
+	long row = 0, gpa = 0, signals = 0, arrival = 0;
 	struct window w;
 	__u64 now;
 
@@ -96,16 +96,18 @@ int ho_notified(struct pt_regs *ctx)
 	t = thread_make();
 	if (!t)
 		return 0;
-	if (bpf_usdt_arg(ctx, 1, &gpa) || bpf_usdt_arg(ctx, 2, &signals) ||
-	    bpf_usdt_arg(ctx, 3, &arrival)) {
+	if (bpf_usdt_arg(ctx, 0, &row) || bpf_usdt_arg(ctx, 1, &gpa) ||
+	    bpf_usdt_arg(ctx, 2, &signals) || bpf_usdt_arg(ctx, 3, &arrival)) {
 		lost(LOSS_LOOKUPS);
 		return 0;
 	}
 	key.gpa = gpa;
-	state = kick_find_or_make(&key);
+	state = kick_find_or_make(&key, true);
 	if (!state)
 		return 0;
 	kick_take_slot(state);
+	if (!state->row)
+		state->row = row + 1;
 	now = bpf_ktime_get_ns();
 	w = window_close(state, bpf_get_current_pid_tgid(), signals, now);
 	state->served_ns = now;

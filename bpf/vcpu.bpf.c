@@ -11,7 +11,11 @@
 #define USER_EXIT_IO   2
 #define USER_EXIT_MMIO 6
 
+/* kvm_mmio's types; 0 is a read that has to wait for user space, and comes again as 1. */
+#define MMIO_READ  1
 #define MMIO_WRITE 2
+
+#define PIO_OUT 1
 
 /* The current thread if it is the VMM's; it becomes known at its first exit. */
 static __always_inline struct thread_state *vcpu(void)
@@ -19,10 +23,24 @@ static __always_inline struct thread_state *vcpu(void)
 	return ours() ? thread_make() : NULL;
 }
 
+/* A read: counted, by address. */
+static __always_inline void vcpu_reads(struct thread_state *t, __u64 gpa, __u32 bus)
+{
+	struct kick_key key = { .gpa = gpa, .bus = bus };
+	struct kick_state *state = kick_find_or_make(&key, false);
+
+	if (state)
+		ADD(state->kicks, 1);
+	else
+		t->row.vcpu.untracked++;
+}
+
 SEC("?raw_tp/kvm_exit")
 int ho_kvm_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct thread_state *t = vcpu();
+	struct vcpu_irqs *v;
+	__u32 index;
 
 	if (!t)
 		return 0;
@@ -30,21 +48,37 @@ int ho_kvm_exit(struct bpf_raw_tracepoint_args *ctx)
 	t->exit_ns = bpf_ktime_get_ns();
 	t->in_exit = 1;
 	t->row.vcpu.exits++;
+	index = t->vcpu - 1;
+	v = bpf_map_lookup_elem(&vcpus, &index);
+	if (v)
+		v->in_guest = 0;
 	return 0;
 }
 
-static __always_inline void enter_guest(__u32 vcpu_id)
+static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 {
-	struct accepted_irq *accepted = bpf_map_lookup_elem(&accepted_irqs, &vcpu_id);
-	struct irq_key key;
-	__u64 t_ns;
+	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &index);
+	__u64 now, t_ns;
+	int i;
 
-	if (!accepted || !accepted->t_ns)
+	if (!v)
 		return;
-	t_ns = accepted->t_ns;
-	key = accepted->key;
-	accepted->t_ns = 0;
-	irq_hist_add(key.address, key.data, STAGE_ENTER, since(t_ns, bpf_ktime_get_ns()));
+	t->vcpu = index + 1;
+	v->in_guest = 1;
+	v->enters = 1;
+	if (!v->waiting)
+		return;
+	now = bpf_ktime_get_ns();
+	for (i = 0; i < VCPU_IRQS; i++) {
+		struct accepted_irq *irq = &v->irq[i];
+
+		t_ns = irq->t_ns;
+		if (t_ns <= 1)
+			continue;
+		irq_hist_add(irq->rows, STAGE_ENTER, since(t_ns, now));
+		irq->t_ns = 0;
+		ADD(v->waiting, -1);
+	}
 }
 
 /* (vcpu) up to 6.0, (vcpu, force_immediate_exit) later. */
@@ -62,7 +96,7 @@ int ho_kvm_entry(struct bpf_raw_tracepoint_args *ctx)
 	/* x86: the local APIC's id is the vCPU's unless the guest renumbers it, which nobody does.
 	 */
 	if (config.entry_has_vcpu)
-		enter_guest(BPF_CORE_READ(v, vcpu_id));
+		enter_guest(t, BPF_CORE_READ(v, vcpu_id));
 	return 0;
 }
 
@@ -78,8 +112,9 @@ int ho_kvm_mmio(struct bpf_raw_tracepoint_args *ctx)
 	if ((int)ctx->args[0] == MMIO_WRITE) {
 		t->row.vcpu.mmio_writes++;
 		vcpu_kick(t, ctx->args[2], BUS_MMIO, bpf_ktime_get_ns());
-	} else {
+	} else if ((int)ctx->args[0] == MMIO_READ) {
 		t->row.vcpu.mmio_reads++;
+		vcpu_reads(t, ctx->args[2], BUS_MMIO_READ);
 	}
 	return 0;
 }
@@ -88,11 +123,15 @@ int ho_kvm_mmio(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void late_kick(struct thread_state *t, __u64 gpa)
 {
 	__u64 signal_ns = t->kick_signal_ns, woke_ns = t->early_woke_ns;
-	struct kick_state *state = vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
+	struct kick_state *state;
 
+	vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
+	state = vcpu_kick_state(t);
 	ADD(seen.signals_untold, 1);
-	if (!state)
+	if (!state) {
+		lost(LOSS_LOOKUPS);
 		return;
+	}
 	kick_take_slot(state);
 	if (signal_ns && !state->signal_ns)
 		state->signal_ns = signal_ns;
@@ -119,7 +158,7 @@ int ho_fast_mmio(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* (rw, port, size, count, data), rw 1 = out. Before the bus is written. */
+/* (rw, port, size, count, data). An output is told before the bus is written, an input after. */
 SEC("?raw_tp/kvm_pio")
 int ho_kvm_pio(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -128,17 +167,24 @@ int ho_kvm_pio(struct bpf_raw_tracepoint_args *ctx)
 	if (!t)
 		return 0;
 	disarm(t);
-	t->row.vcpu.pio++;
-	if ((__u32)ctx->args[0] == 1)
+	if ((__u32)ctx->args[0] == PIO_OUT) {
+		t->row.vcpu.pio_writes++;
 		vcpu_kick(t, ctx->args[1] & 0xffff, BUS_PIO, bpf_ktime_get_ns());
+	} else {
+		t->row.vcpu.pio_reads++;
+		vcpu_reads(t, ctx->args[1] & 0xffff, BUS_PIO_READ);
+	}
 	return 0;
 }
 
 /* No ioeventfd took it: the eventfd's window does not hold this kick. */
 static __always_inline void kick_left(struct thread_state *t)
 {
-	struct kick_state *state = bpf_map_lookup_elem(&kicks, &t->key);
+	struct kick_state *state;
 
+	if (t->untracked)
+		return;
+	state = bpf_map_lookup_elem(&kicks, &t->key);
 	if (!state) {
 		lost(LOSS_LOOKUPS);
 		return;

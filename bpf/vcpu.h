@@ -19,23 +19,46 @@ static __always_inline void disarm(struct thread_state *t)
 	t->msi_ns = 0;
 }
 
-static __always_inline struct kick_state *vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus,
-						    __u64 now)
+static __always_inline void kick_count(struct kick_state *state, __u64 now)
 {
-	struct kick_key key = { .gpa = gpa, .bus = bus };
-	struct kick_state *state = kick_find_or_make(&key);
-
-	if (!state)
-		return NULL;
 	ADD(state->kicks, 1);
 	if (!ADD(state->pending, 1))
 		state->first_ns = now;
 	state->last_ns = now;
+}
+
+/* A write. Which eventfd it is for, if any, shows in what follows. */
+static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus, __u64 now)
+{
+	struct kick_key key = { .gpa = gpa, .bus = bus };
+	struct kick_state *state = kick_find_or_make(&key, false);
+
 	t->key = key;
 	t->kick_ns = now;
 	t->armed = 1;
+	t->untracked = !state;
+	if (!state) {
+		t->row.vcpu.untracked++;
+		return;
+	}
+	kick_count(state, now);
 	if (t->in_exit)
 		kick_add(state, STAGE_EXIT, since(t->exit_ns, now));
+}
+
+/* The write signals an eventfd: a queue's, surely. Process context. */
+static __always_inline struct kick_state *vcpu_kick_state(struct thread_state *t)
+{
+	struct kick_state *state;
+
+	if (!t->untracked)
+		return bpf_map_lookup_elem(&kicks, &t->key);
+	state = kick_find_or_make(&t->key, true);
+	if (!state)
+		return NULL;
+	t->untracked = 0;
+	t->row.vcpu.untracked--;
+	kick_count(state, t->kick_ns);
 	return state;
 }
 

@@ -37,13 +37,21 @@ enum outcome {
 
 enum evidence { EVIDENCE_ABSENT = 0, EVIDENCE_INFERRED = 1, EVIDENCE_EXACT = 2 };
 
-enum bus { BUS_MMIO = 0, BUS_PIO = 1, BUS_FAST_MMIO = 3 };
+/* KVM's numbers, and ours for reads, which are counted and never a kick. */
+enum bus {
+	BUS_MMIO = 0,
+	BUS_PIO = 1,
+	BUS_FAST_MMIO = 3,
+	BUS_MMIO_READ = 16,
+	BUS_PIO_READ = 17,
+};
 
-/* A guest address that was written to. */
+/* A guest address that was written to, or read from. */
 struct kick_key {
 	__u64 gpa;
-	__u32 bus; /* enum bus; a fast-MMIO kick is filed under BUS_MMIO */
-	__u32 pad;
+	__u32 bus;  /* enum bus; a fast-MMIO kick is filed under BUS_MMIO */
+	__u32 past; /* 0; else the address belongs to another queue now, and this is what was before
+		     */
 };
 
 /*
@@ -69,7 +77,8 @@ struct kick_state {
 	__u64 spurious;	  /* entered with nothing there */
 	__u64 served_ns;  /* last entry */
 	__u32 served_tid; /* the thread that served the last arrival */
-	__u32 pad;
+	__u32 row; /* 1 + row of the stats page of the queue whose notify register this is; 0 = none
+		    */
 };
 
 /*
@@ -79,18 +88,29 @@ struct kick_state {
  */
 #define KICK_STAGES (STAGE_DISPATCH + 1)
 
-/* Injection, by MSI message. */
+/* An MSI message, as far as every KVM tells of it: the lower half of its address, and its data. */
 struct irq_key {
-	__u64 address;
-	__u32 data;
-	__u32 pad;
+	__u32 address, data;
 };
 
+/*
+ * Injection, by the set of queues (a bit for each row of the stats page) that were using the
+ * message when it was sent; 0 = no queue's. A message is nobody's for long: the guest moves vectors
+ * about.
+ */
 struct irq_state {
-	__u64 signalled; /* kvm_msi_set_irq or kvm_set_irq: an irqfd fired or a message was sent */
+	__u64 signalled; /* kvm_msi_set_irq: an irqfd fired or a message was sent */
 	__u64 accepted;
+	__u64 posted; /* of those: taken by hardware inside the guest, which needed no entry */
 	struct hist inject;
 	struct hist enter;
+};
+
+/* Where a queue is now. */
+struct queue_place {
+	__u64 gpa;	    /* 0 = nowhere */
+	struct irq_key msi; /* all 0 = no vector */
+	__u64 known;	    /* 0 = nothing was told of this row yet */
 };
 
 /* A thread on the run queue. Its own context switches write it, and its wakers: never at once. */
@@ -109,8 +129,9 @@ struct loop_state {
 struct vcpu_state {
 	__u64 exits;   /* kvm_exit; 0 where the tracepoint never fires: evidence absent */
 	__u64 entries; /* kvm_entry */
-	__u64 mmio_writes, mmio_reads, pio;
+	__u64 mmio_writes, mmio_reads, pio_writes, pio_reads;
 	__u64 user_exits;
+	__u64 untracked; /* accesses to addresses the table had no room for */
 };
 
 /* One thread of the VMM. It stays after the thread has ended, until its number is used again. */
@@ -152,22 +173,26 @@ enum loss {
 };
 
 /*
- * Every guest address written to takes a kick key, configuration space too: a Linux guest that
- * boots writes to some hundreds. Only those that signal an eventfd take a slot of histograms (12
- * KiB each).
+ * Every guest address that is touched takes a kick key, configuration space too: a Linux guest that
+ * boots touches some hundreds. The reserve is for those that turn out to be a queue's, whatever the
+ * guest has touched before. Only those take a slot of histograms (12 KiB each).
  */
 #define MODEL_MAX_KICK_KEYS 8192
+#define MODEL_KICK_RESERVE  512
 #define MODEL_MAX_SLOTS	    128
-#define MODEL_MAX_IRQ_KEYS  256
+#define MODEL_MAX_IRQ_SETS  256	 /* sets of queues that share a message */
+#define MODEL_MAX_MESSAGES  1024 /* in use at once */
+#define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */
 #define MODEL_MAX_THREADS   2048 /* in all, those that have ended too */
-#define MODEL_MAX_VCPUS	    1024
+#define MODEL_MAX_VCPUS	    512
 #define MODEL_MAX_EXITS	    2048 /* exit reasons, of all vCPUs */
 
 _Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8, "map layout is ABI");
 _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct irq_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct irq_state) == 16 + 2 * sizeof(struct hist), "map layout is ABI");
-_Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 6 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
+_Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");
+_Static_assert(sizeof(struct queue_place) == 24, "map layout is ABI");
+_Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 8 * 8, "map layout is ABI");
 
 #endif

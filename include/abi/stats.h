@@ -132,6 +132,7 @@ struct stats_page {
 
 _Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 8 * 8,
 	       "stats page layout is ABI");
+_Static_assert(STATS_MAX_QUEUES <= 64, "a tracer keeps sets of rows as bits");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");
 
 #endif

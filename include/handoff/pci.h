@@ -157,6 +157,8 @@ void msix_notify_any(struct pci_device *dev, unsigned int vector);
 
 /* The message a vector holds now; false if out of range. For the stats page. */
 bool msix_message(const struct pci_device *dev, unsigned int vector, struct msi_message *msg);
+/* Sends nothing now, and its message may be half written; true if out of range. */
+bool msix_vector_masked(const struct pci_device *dev, unsigned int vector);
 /* Told whenever a vector's message, mask or the enable bit changed. */
 void msix_set_changed_callback(struct pci_device *dev,
 			       void (*changed)(struct pci_device *dev, unsigned int vector));

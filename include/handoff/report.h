@@ -16,6 +16,7 @@
 #define REPORT_SCHEMA	    "handoff.report/1"
 #define REPORT_TEXT	    160
 #define REPORT_EXIT_REASONS 32
+#define REPORT_ADDRESSES    32
 #define REPORT_GUEST_KEYS   128
 #define REPORT_HOOKS_TEXT   1024 /* every program's hook fits */
 
@@ -38,6 +39,19 @@ struct report_queue {
 	enum evidence kicks_evidence;	/* exact: seen by BPF; inferred: counted by the VMM */
 	uint64_t kicks, wasted_kicks;	/* kicks: guest writes to the notify register */
 	uint64_t kicks_vmm; /* eventfd counts consumed + user-space kicks, by the VMM's own count */
+	/*
+	 * Of the kicks, those that no ioeventfd took: the vCPU left to user space. exact: seen by
+	 * BPF (kvm_userspace_exit after the write); inferred: counted by the VMM, as kicks_left_vmm
+	 * always is.
+	 */
+	enum evidence left_evidence;
+	uint64_t kicks_left, kicks_left_vmm;
+	/*
+	 * Interrupts KVM accepted with the queue's MSI message, where the evidence of stage inject
+	 * is not absent; `interrupts` are those the VMM signalled. posted: of the accepted, those
+	 * that hardware delivered into the running guest (APICv, AVIC): they have no `enter`.
+	 */
+	uint64_t injected, posted;
 	uint64_t requests, completions, interrupts, interrupts_suppressed, errors, spurious;
 	struct report_stage stage[STAGES];
 };
@@ -59,14 +73,48 @@ struct report_loop {
 
 struct report_vcpu {
 	uint32_t tid, id;
+	/* Of exits and entries; exact, or absent with exits_reason. */
 	enum evidence exits_evidence;
 	char exits_reason[REPORT_TEXT];
-	uint64_t exits, mmio_writes, pio, user_exits;
-	uint32_t n_reasons;
+	uint64_t exits, entries;
+	/* Of reason[]: exact, or absent with reasons_reason although exits are there. */
+	enum evidence reasons_evidence;
+	char reasons_reason[REPORT_TEXT];
+	uint32_t n_reasons; /* the most frequent first */
 	struct {
 		char name[STATS_NAME_LEN];
 		uint64_t count;
 	} reason[REPORT_EXIT_REASONS];
+	/* Each has a tracepoint of its own, which may fire where kvm_exit does not; exact or
+	 * absent. */
+	enum evidence mmio_evidence, pio_evidence, user_exits_evidence;
+	uint64_t mmio_writes, mmio_reads; /* kicks that ioeventfds took are writes too */
+	uint64_t pio;			  /* in and out; pio_writes: of which out */
+	uint64_t pio_writes;
+	uint64_t user_exits; /* KVM_RUN returned */
+};
+
+/* A guest address outside its memory that is no queue's notify register. */
+struct report_address {
+	uint64_t gpa; /* of a port if pio */
+	bool pio, write;
+	uint64_t count;
+	uint64_t left; /* of the writes, those that left to user space */
+};
+
+/*
+ * What all vCPUs touched outside guest memory: mmio_writes = kicks + the other writes by address.
+ * So does each evidence cover the counts of its name, exact or absent.
+ */
+struct report_io {
+	enum evidence mmio_evidence, pio_evidence;
+	uint64_t mmio_writes, mmio_reads, pio_writes, pio_reads;
+	uint64_t kicks;	    /* writes to the notify registers of queues */
+	uint64_t untracked; /* accesses to addresses that the tracer had no room for */
+	uint32_t addresses; /* different ones, a read and a written one apart; may exceed n_address
+			     */
+	uint32_t n_address; /* the most frequent first */
+	struct report_address address[REPORT_ADDRESSES];
 };
 
 struct report_handover {
@@ -93,6 +141,7 @@ struct report {
 	struct report_queue queue[STATS_MAX_QUEUES];
 	struct report_loop loop[STATS_MAX_LOOPS];
 	struct report_vcpu vcpu[STATS_MAX_VCPUS];
+	struct report_io io;
 	struct report_handover handover[STATS_MAX_HANDOVERS]; /* oldest first */
 	uint64_t loss[LOSSES];
 	double tracer_cpu; /* CPU time of the BPF programs, cores; < 0 = unknown */
@@ -131,8 +180,9 @@ bool report_set_guest(struct report *r, const char *line);
 
 /*
  * The equalities of the report ("truth is checked"): outcomes add up to arrivals, kicks by BPF = by
- * the VMM = by the guest, requests likewise, each loop's account = its wall time within 1 %, losses
- * zero. Writes one line per violation through `tell`; returns their number.
+ * the VMM = by the guest, so those that left to user space, requests likewise, each loop's account
+ * = its wall time within 1 %, losses zero. Writes one line per violation through `tell`; returns
+ * their number.
  */
 unsigned int report_check(const struct report *r, void (*tell)(void *opaque, const char *line),
 			  void *opaque);

@@ -21,8 +21,10 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <handoff/clock.h>
+#include <handoff/compiler.h>
 #include <handoff/probes.h>
 #include <handoff/stats.h>
+#include "privileged.h"
 
 enum command { COMMAND_NONE, COMMAND_STOP, COMMAND_POLL_ON, COMMAND_POLL_OFF };
 
@@ -37,6 +39,10 @@ struct fake_vmm {
 	atomic_int tid, command;
 	atomic_bool work, hold, held;
 	atomic_ulong handled;
+	struct {
+		const char *name;
+		int fd;
+	} program[16]; /* those run by hand */
 };
 
 static uint64_t eventfd_take(int fd)
@@ -149,6 +155,8 @@ struct fake_vmm *fake_vmm_new(uint64_t lost_after_ns)
 /* Also after a test that failed half way. */
 void fake_vmm_free(struct fake_vmm *f)
 {
+	unsigned int i;
+
 	if (!f)
 		return;
 	fake_release(f);
@@ -160,6 +168,8 @@ void fake_vmm_free(struct fake_vmm *f)
 	close(f->poke);
 	close(f->command_fd);
 	sem_destroy(&f->done);
+	for (i = 0; i < ARRAY_SIZE(f->program) && f->program[i].name; i++)
+		close(f->program[i].fd);
 	free(f);
 }
 
@@ -194,13 +204,25 @@ static int program_fd(const char *name)
 	return -1;
 }
 
+/* Looked for once: a test may run one some thousand times. */
+static int program_kept(struct fake_vmm *f, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(f->program) && f->program[i].name; i++)
+		if (!strcmp(f->program[i].name, name))
+			return f->program[i].fd;
+	assert_true(i < ARRAY_SIZE(f->program));
+	f->program[i].name = name;
+	f->program[i].fd = program_fd(name);
+	return f->program[i].fd;
+}
+
 void fake_tracepoint(struct fake_vmm *f, const char *program, int n, const uint64_t *args)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = n * sizeof(*args));
-	int fd = program_fd(program);
 
-	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
-	close(fd);
+	assert_int_equal(bpf_prog_test_run_opts(program_kept(f, program), &opts), 0);
 }
 
 void fake_mmio_write(struct fake_vmm *f, uint64_t gpa)
@@ -267,6 +289,15 @@ void fake_wait_handled(struct fake_vmm *f, unsigned long n)
 	fake_wait_asleep(f);
 }
 
+void fake_place(struct fake_vmm *f, uint64_t gpa, uint32_t msi_address, uint32_t msi_data)
+{
+	f->queue->gpa = gpa;
+	f->queue->msi_addr = msi_address;
+	f->queue->msi_data = msi_data;
+	HANDOFF_PROBE4(queue_placed, stats_queue_index(f->page, f->queue), gpa, msi_address,
+		       msi_data);
+}
+
 void fake_set_work(struct fake_vmm *f, bool work)
 {
 	atomic_store(&f->work, work);
@@ -288,16 +319,52 @@ struct tracer *fake_tracer(struct fake_vmm *f)
 	return f->tracer;
 }
 
-struct report *fake_report(struct fake_vmm *f)
+struct report *fake_report_lossy(struct fake_vmm *f)
 {
 	struct report *r = report_new();
 	struct error err;
-	unsigned int i;
 
 	if (tracer_snapshot(f->tracer, r, &err))
 		fail_msg("%s", err.msg);
-	for (i = 0; i < LOSSES; i++)
-		assert_int_equal(r->loss[i], 0);
 	assert_int_equal(r->n_queues, 1);
 	return r;
+}
+
+struct report *fake_report(struct fake_vmm *f)
+{
+	struct report *r = fake_report_lossy(f);
+	unsigned int i;
+
+	for (i = 0; i < LOSSES; i++)
+		assert_int_equal(r->loss[i], 0);
+	return r;
+}
+
+uint64_t fake_count(const struct report *r, enum stage s)
+{
+	return r->queue[0].stage[s].hist.count;
+}
+
+static int setup(void **state, uint64_t lost_after_ns)
+{
+	char why[400];
+
+	*state = privileged(why) ? fake_vmm_new(lost_after_ns) : NULL;
+	return 0;
+}
+
+int fake_setup_long(void **state)
+{
+	return setup(state, 60 * NS_PER_S);
+}
+
+int fake_setup_short(void **state)
+{
+	return setup(state, FAKE_SHORT_NS);
+}
+
+int fake_teardown(void **state)
+{
+	fake_vmm_free(*state);
+	return 0;
 }

@@ -47,9 +47,22 @@ void fake_set_work(struct fake_vmm *f, bool work);
 /* The loop enters or leaves poll mode. Done when it returns. */
 void fake_poll_mode(struct fake_vmm *f, bool on);
 
+/* The guest moves the queue's notify register or its vector's message. */
+void fake_place(struct fake_vmm *f, uint64_t gpa, uint32_t msi_address, uint32_t msi_data);
+
 struct stats_queue *fake_queue_row(struct fake_vmm *f);
 struct tracer *fake_tracer(struct fake_vmm *f);
 /* A snapshot; asserts that nothing was lost. The caller frees. */
 struct report *fake_report(struct fake_vmm *f);
+struct report *fake_report_lossy(struct fake_vmm *f);
+/* Samples of a stage of the queue's. */
+uint64_t fake_count(const struct report *r, enum stage s);
+
+/* For cmocka: *state becomes a fake VMM whose arrivals are lost after a minute, or after
+ * FAKE_SHORT_NS; NULL without privilege. */
+#define FAKE_SHORT_NS (20 * NS_PER_MS)
+int fake_setup_long(void **state);
+int fake_setup_short(void **state);
+int fake_teardown(void **state);
 
 #endif

@@ -95,6 +95,10 @@ static void subtract_queue(struct report_queue *now, const struct report_queue *
 	take(&now->kicks, before->kicks);
 	take(&now->wasted_kicks, before->wasted_kicks);
 	take(&now->kicks_vmm, before->kicks_vmm);
+	take(&now->kicks_left, before->kicks_left);
+	take(&now->kicks_left_vmm, before->kicks_left_vmm);
+	take(&now->injected, before->injected);
+	take(&now->posted, before->posted);
 	take(&now->requests, before->requests);
 	take(&now->completions, before->completions);
 	take(&now->interrupts, before->interrupts);
@@ -128,14 +132,41 @@ static void subtract_vcpu(struct report_vcpu *now, const struct report_vcpu *bef
 	uint32_t i, k;
 
 	take(&now->exits, before->exits);
+	take(&now->entries, before->entries);
 	take(&now->mmio_writes, before->mmio_writes);
+	take(&now->mmio_reads, before->mmio_reads);
 	take(&now->pio, before->pio);
+	take(&now->pio_writes, before->pio_writes);
 	take(&now->user_exits, before->user_exits);
 	/* They stand in order of frequency, which may have changed. */
 	for (i = 0; i < now->n_reasons; i++)
 		for (k = 0; k < before->n_reasons; k++)
 			if (!strcmp(now->reason[i].name, before->reason[k].name))
 				take(&now->reason[i].count, before->reason[k].count);
+}
+
+static void subtract_io(struct report_io *now, const struct report_io *before)
+{
+	uint32_t i, k;
+
+	take(&now->mmio_writes, before->mmio_writes);
+	take(&now->mmio_reads, before->mmio_reads);
+	take(&now->pio_writes, before->pio_writes);
+	take(&now->pio_reads, before->pio_reads);
+	take(&now->kicks, before->kicks);
+	take(&now->untracked, before->untracked);
+	for (i = 0; i < now->n_address; i++) {
+		struct report_address *a = &now->address[i];
+
+		for (k = 0; k < before->n_address; k++) {
+			const struct report_address *b = &before->address[k];
+
+			if (a->gpa != b->gpa || a->pio != b->pio || a->write != b->write)
+				continue;
+			take(&a->count, b->count);
+			take(&a->left, b->left);
+		}
+	}
 }
 
 /* Those since `before`, with their time counted from there. */
@@ -199,6 +230,7 @@ void report_subtract(struct report *out, const struct report *now, const struct 
 		if (v)
 			subtract_vcpu(&out->vcpu[i], v);
 	}
+	subtract_io(&out->io, &before->io);
 	subtract_handovers(out, before);
 }
 

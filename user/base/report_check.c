@@ -71,6 +71,12 @@ static void check_queue(struct check *c, const struct report *r, const struct re
 			 "%s queue %u: %" PRIu64 " kicks seen by BPF, %" PRIu64
 			 " counted by the VMM",
 			 q->device, q->queue, q->kicks, q->kicks_vmm);
+	if (q->left_evidence == EVIDENCE_EXACT &&
+	    (r->n_guest ? q->kicks_left != q->kicks_left_vmm : q->kicks_left < q->kicks_left_vmm))
+		violated(c,
+			 "%s queue %u: %" PRIu64 " kicks left to user space as BPF saw it, %" PRIu64
+			 " by the VMM's count",
+			 q->device, q->queue, q->kicks_left, q->kicks_left_vmm);
 }
 
 static void check_guest(struct check *c, const struct report *r)

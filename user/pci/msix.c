@@ -90,11 +90,12 @@ static void sync_vector(struct msix *msix, unsigned int vector)
 	mask_at_sink(msix, vector, want_masked);
 }
 
+/* The device hears of it before the sink: whoever watches knows a message before it is sent. */
 void msix_mask_changed(struct msix *msix, unsigned int vector)
 {
-	sync_vector(msix, vector);
 	if (msix->changed)
 		msix->changed(msix->dev, vector);
+	sync_vector(msix, vector);
 }
 
 void msix_message_changed(struct msix *msix, unsigned int vector)
@@ -222,6 +223,11 @@ bool msix_message(const struct pci_device *dev, unsigned int vector, struct msi_
 		return false;
 	*msg = message_of(dev->msix, vector);
 	return true;
+}
+
+bool msix_vector_masked(const struct pci_device *dev, unsigned int vector)
+{
+	return !dev->msix || vector >= dev->msix->n || masked(dev->msix, vector);
 }
 
 void msix_set_changed_callback(struct pci_device *dev,

@@ -159,6 +159,31 @@ static void decide_return(const struct judge *j)
 		rule(j, STAGE_ENTER, EVIDENCE_EXACT, "%s", "");
 }
 
+/* Counts of a vCPU: each has a tracepoint of its own, which may fire where kvm_exit does not. */
+static void decide_vcpu(const struct judge *j)
+{
+	const struct evidence_facts *f = j->facts;
+	struct evidence_verdict *v = j->verdict;
+	const char *why = f->why[PROGRAM_EXIT_REASON];
+
+	v->exits = v->evidence[STAGE_EXIT];
+	snprintf(v->exits_reason, sizeof(v->exits_reason), "%s", v->reason[STAGE_EXIT]);
+	v->reasons = v->exits;
+	snprintf(v->reasons_reason, sizeof(v->reasons_reason), "%s", v->exits_reason);
+	if (v->exits != EVIDENCE_ABSENT && !f->attached[PROGRAM_EXIT_REASON]) {
+		v->reasons = EVIDENCE_ABSENT;
+		snprintf(v->reasons_reason, sizeof(v->reasons_reason), "%s",
+			 why && why[0] ? why : "not attached");
+	} else if (v->exits != EVIDENCE_ABSENT && !f->reasons) {
+		v->reasons = EVIDENCE_ABSENT;
+		snprintf(v->reasons_reason, sizeof(v->reasons_reason),
+			 "this kernel's BTF does not say where %s keeps it", f->kvm);
+	}
+	v->mmio = f->attached[PROGRAM_MMIO] ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+	v->pio = f->attached[PROGRAM_PIO] ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+	v->user_exits = f->attached[PROGRAM_USER_EXIT] ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+}
+
 static void decide_rest(const struct judge *j)
 {
 	const struct evidence_facts *f = j->facts;
@@ -171,8 +196,6 @@ static void decide_rest(const struct judge *j)
 		v->outcomes = EVIDENCE_EXACT;
 	v->runq = f->attached[PROGRAM_WAKEUP] && f->attached[PROGRAM_SWITCH] ? EVIDENCE_EXACT
 									     : EVIDENCE_ABSENT;
-	v->exits = v->evidence[STAGE_EXIT];
-	snprintf(v->exits_reason, sizeof(v->exits_reason), "%s", v->reason[STAGE_EXIT]);
 	v->account = armed ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
 	if (!armed)
 		snprintf(v->account_reason, sizeof(v->account_reason), "%s",
@@ -190,6 +213,8 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 			rule(&j, s, EVIDENCE_ABSENT, "%s", facts->no_bpf);
 		verdict->kicks = EVIDENCE_INFERRED;
 		snprintf(verdict->exits_reason, sizeof(verdict->exits_reason), "%s", facts->no_bpf);
+		snprintf(verdict->reasons_reason, sizeof(verdict->reasons_reason), "%s",
+			 facts->no_bpf);
 		snprintf(verdict->account_reason, sizeof(verdict->account_reason), "%s",
 			 facts->no_bpf);
 		return;
@@ -197,5 +222,6 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 	decide_kick(&j);
 	decide_request(&j);
 	decide_return(&j);
+	decide_vcpu(&j);
 	decide_rest(&j);
 }

@@ -18,6 +18,7 @@ struct evidence_facts {
 	const char *why[PROGRAMS]; /* not attached because */
 	const char *kvm;	   /* host.kvm, for reasons */
 	uint64_t mmio_writes, exits, entries;
+	uint64_t reasons; /* exits told apart by reason */
 	struct trace_seen seen;
 };
 
@@ -28,7 +29,10 @@ struct evidence_verdict {
 	enum evidence kicks;		    /* exact: by BPF; inferred: the VMM's count */
 	enum evidence exits;		    /* of a vCPU */
 	char exits_reason[EVIDENCE_TEXT];
-	enum evidence runq; /* a loop's time on the run queue */
+	enum evidence reasons; /* of those exits */
+	char reasons_reason[EVIDENCE_TEXT];
+	enum evidence mmio, pio, user_exits; /* counts of a vCPU: exact, or absent */
+	enum evidence runq;		     /* a loop's time on the run queue */
 	enum evidence account;
 	char account_reason[EVIDENCE_TEXT];
 };

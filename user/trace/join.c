@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Giving names to what the kernel saw: kicks are joined to queues by guest address, interrupts by
- * MSI message, through the queue's row in the stats page. Counters of the page are taken since the
- * tracer began; the programs' own began with it.
+ * Giving names to what the kernel saw: kicks and interrupts carry the row of the stats page whose
+ * queue they are for (bpf/place.bpf.c). Counters of the page are taken since the tracer began; the
+ * programs' own began with it.
  */
 #include "tracer.h"
 
@@ -25,22 +25,6 @@ static const struct stats_queue *row_before(const struct tracer *t, unsigned int
 	if (strcmp(now->device, before->device) || now->queue != before->queue)
 		return &none;
 	return before;
-}
-
-static void remember_places(struct tracer_places *p, const struct stats_queue *row)
-{
-	struct irq_key msi = { .address = row->msi_addr, .data = row->msi_data };
-	uint32_t i;
-
-	for (i = 0; i < p->n_gpa && p->gpa[i] != row->gpa; i++)
-		;
-	if (row->gpa && i == p->n_gpa && i < TRACER_PLACES)
-		p->gpa[p->n_gpa++] = row->gpa;
-	for (i = 0;
-	     i < p->n_msi && (p->msi[i].address != msi.address || p->msi[i].data != msi.data); i++)
-		;
-	if (msi.address && i == p->n_msi && i < TRACER_PLACES)
-		p->msi[p->n_msi++] = msi;
 }
 
 /*
@@ -77,16 +61,16 @@ struct seen {
 static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned int i,
 			      int64_t now_ns)
 {
-	const struct tracer_places *p = &t->places[i];
-	const struct kick_state *state;
 	struct seen seen = { 0 };
 	struct hist hist;
 	enum stage s;
 	uint32_t n;
 
-	for (n = 0; n < p->n_gpa; n++) {
-		state = kernel_view_kick(&t->view, p->gpa[n]);
-		if (!state)
+	for (n = 0; n < t->view.n_kicks; n++) {
+		const struct kick_key *key = &t->view.kick[n].key;
+		const struct kick_state *state = &t->view.kick[n].state;
+
+		if (state->row != i + 1)
 			continue;
 		seen.kicks += state->kicks;
 		seen.user_exits += state->user_exits;
@@ -97,7 +81,8 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 			seen.served_ns = state->served_ns;
 			seen.served_tid = state->served_tid;
 		}
-		if (p->gpa[n] == q->gpa && kick_is_lost(t, &t->now->queue[i], state, now_ns))
+		if (key->gpa == q->gpa && !key->past &&
+		    kick_is_lost(t, &t->now->queue[i], state, now_ns))
 			seen.pending_lost = 1;
 		for (s = 0; s < KICK_STAGES; s++) {
 			kernel_stage_hist(&t->view, state, s, &hist);
@@ -153,29 +138,34 @@ static void join_legs(struct report_queue *q, const struct stats_queue *now,
 	}
 }
 
+static void add_irq(struct report_stage stage[STAGES], const struct irq_state *irq)
+{
+	struct hist hist;
+
+	kernel_hist_read(&irq->inject, &hist);
+	hist_merge(&stage[STAGE_INJECT].hist, &hist);
+	kernel_hist_read(&irq->enter, &hist);
+	hist_merge(&stage[STAGE_ENTER].hist, &hist);
+}
+
 static void join_irqs(struct tracer *t, struct report_queue *q, unsigned int i)
 {
-	const struct tracer_places *p = &t->places[i];
-	const struct irq_state *irq;
-	struct hist hist;
 	uint32_t n;
 
-	for (n = 0; n < p->n_msi; n++) {
-		irq = kernel_view_irq(&t->view, &p->msi[n]);
-		if (!irq)
+	for (n = 0; n < t->view.n_irqs; n++) {
+		if (!(t->view.irq[n].rows & 1ull << i))
 			continue;
-		kernel_hist_read(&irq->inject, &hist);
-		hist_merge(&q->stage[STAGE_INJECT].hist, &hist);
-		kernel_hist_read(&irq->enter, &hist);
-		hist_merge(&q->stage[STAGE_ENTER].hist, &hist);
+		q->injected += t->view.irq[n].state.accepted;
+		q->posted += t->view.irq[n].state.posted;
+		add_irq(q->stage, &t->view.irq[n].state);
 	}
 }
 
 static void join_counters(struct report_queue *q, const struct stats_queue *now,
 			  const struct stats_queue *before)
 {
-	q->kicks_vmm = less(now->signals, before->signals) +
-		       less(now->userspace_kicks, before->userspace_kicks);
+	q->kicks_left_vmm = less(now->userspace_kicks, before->userspace_kicks);
+	q->kicks_vmm = less(now->signals, before->signals) + q->kicks_left_vmm;
 	q->requests = less(now->requests, before->requests);
 	q->completions = less(now->completions, before->completions);
 	q->interrupts = less(now->interrupts, before->interrupts);
@@ -209,7 +199,6 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	q->queue = now->queue;
 	q->gpa = now->gpa;
 	q->ioeventfd = now->ioeventfd;
-	remember_places(&t->places[i], now);
 	seen = join_kicks(t, q, i, now_ns);
 	/* A row of the page; join_loops makes it a row of the report. */
 	q->loop_index = serving_loop(t, now, &seen);
@@ -219,6 +208,7 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	join_outcomes(q, now, before, seen);
 	join_counters(q, now, before);
 	q->kicks = q->kicks_evidence == EVIDENCE_EXACT ? seen.kicks : q->kicks_vmm;
+	q->kicks_left = q->left_evidence == EVIDENCE_EXACT ? seen.user_exits : q->kicks_left_vmm;
 	q->wasted_kicks =
 		less(q->kicks, q->outcome[OUTCOME_NOTIFIED] + q->outcome[OUTCOME_USERSPACE] +
 				       q->outcome[OUTCOME_LOST]);
@@ -246,22 +236,9 @@ void join_queues(struct tracer *t, struct report *r, int64_t now_ns)
  * queue. */
 void join_irq_total(struct tracer *t, struct report *r)
 {
-	const struct irq_state *counted[STATS_MAX_QUEUES * TRACER_PLACES], *irq;
-	uint32_t n_counted = 0, i, n, c;
-	struct hist hist;
+	uint32_t n;
 
-	for (i = 0; i < STATS_MAX_QUEUES; i++) {
-		for (n = 0; n < t->places[i].n_msi; n++) {
-			irq = kernel_view_irq(&t->view, &t->places[i].msi[n]);
-			for (c = 0; c < n_counted && counted[c] != irq; c++)
-				;
-			if (!irq || c < n_counted)
-				continue;
-			counted[n_counted++] = irq;
-			kernel_hist_read(&irq->inject, &hist);
-			hist_merge(&r->stage[STAGE_INJECT].hist, &hist);
-			kernel_hist_read(&irq->enter, &hist);
-			hist_merge(&r->stage[STAGE_ENTER].hist, &hist);
-		}
-	}
+	for (n = 0; n < t->view.n_irqs; n++)
+		if (t->view.irq[n].rows)
+			add_irq(r->stage, &t->view.irq[n].state);
 }

@@ -163,6 +163,10 @@ static void kernel_attach(struct kernel *k, enum program p)
 	struct bpf_link *link;
 	int ret;
 
+	if (programs[p].kind == PROGRAM_RUN) {
+		state->attached = true;
+		return;
+	}
 	libbpf_log_begin();
 	if (programs[p].kind == PROGRAM_USDT)
 		link = attach_usdt(k, p);
@@ -192,6 +196,16 @@ static void kernel_attach(struct kernel *k, enum program p)
 			 "this kernel asks for CAP_SYS_ADMIN to attach it");
 	else
 		libbpf_log_why(ret, state->why, sizeof(state->why));
+}
+
+int kernel_place(struct kernel *k, uint32_t row, const struct queue_place *place)
+{
+	uint64_t args[] = { row, place->gpa, place->msi.address, place->msi.data };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	if (!k->program[PROGRAM_PLACE].loaded)
+		return -ENOSYS;
+	return bpf_prog_test_run_opts(bpf_program__fd(program_of(k, PROGRAM_PLACE)), &opts);
 }
 
 /* Histograms are read where they lie. */
@@ -230,9 +244,12 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
 		goto fail;
-	for (i = 0; i < PROGRAMS; i++)
+	for (i = 0; i < PROGRAMS; i++) {
 		if (k->program[i].loaded)
 			kernel_attach(k, i);
+		if (i == PROGRAM_PLACE && config->place)
+			config->place(k, config->opaque);
+	}
 	if (k->program[PROGRAM_THREADS].attached && kernel_knows_nobody(k)) {
 		error_set(err, -ESRCH,
 			  "the kernel knows no process %d by this number: in a container, "

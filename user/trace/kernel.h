@@ -19,6 +19,10 @@ struct kernel_config {
 	uint64_t lost_after_ns;
 	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
+	/* Called when the VMM's word on where its queues are is heard, before anything is counted:
+	 * the time for kernel_place. May be NULL. */
+	void (*place)(struct kernel *k, void *opaque);
+	void *opaque;
 };
 
 /* What became of one program. */
@@ -38,13 +42,19 @@ const struct kernel_program *kernel_program(const struct kernel *k, enum program
 /* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */
 uint64_t kernel_run_ns(const struct kernel *k);
 
+/*
+ * Tells the programs where the queue of this row of the stats page is. If the VMM has told of the
+ * row itself (handoff:queue_placed), that stands. 0 or -errno.
+ */
+int kernel_place(struct kernel *k, uint32_t row, const struct queue_place *place) MUST_CHECK;
+
 struct kernel_kick {
 	struct kick_key key;
 	struct kick_state state;
 };
 
 struct kernel_irq {
-	struct irq_key key;
+	uint64_t rows; /* of the queues that used the message; 0 = no queue's */
 	struct irq_state state;
 };
 
@@ -78,8 +88,6 @@ void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *
 /* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
 void kernel_hist_read(const struct hist *shared, struct hist *out);
 
-const struct kick_state *kernel_view_kick(const struct kernel_view *view, uint64_t gpa);
-const struct irq_state *kernel_view_irq(const struct kernel_view *view, const struct irq_key *key);
 const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid);
 
 #endif

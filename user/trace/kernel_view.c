@@ -71,7 +71,7 @@ static int read_tables(struct kernel *k, struct kernel_view *v)
 	ret = read_table(TABLE(kicks, kernel_kick, state, MODEL_MAX_KICK_KEYS), (void **)&v->kick,
 			 &v->n_kicks, &v->kicks_room);
 	if (!ret)
-		ret = read_table(TABLE(irqs, kernel_irq, state, MODEL_MAX_IRQ_KEYS),
+		ret = read_table(TABLE(irqs, kernel_irq, state, MODEL_MAX_IRQ_SETS),
 				 (void **)&v->irq, &v->n_irqs, &v->irqs_room);
 	if (!ret)
 		ret = read_table(TABLE(exits, kernel_exit, count, MODEL_MAX_EXITS),
@@ -155,28 +155,6 @@ void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *
 		return;
 	}
 	kernel_hist_read(&view->hists[(state->slot - 1) * KICK_STAGES + stage], out);
-}
-
-const struct kick_state *kernel_view_kick(const struct kernel_view *view, uint64_t gpa)
-{
-	uint32_t i;
-
-	for (i = 0; i < view->n_kicks; i++)
-		if (view->kick[i].key.gpa == gpa && view->kick[i].key.bus == BUS_MMIO)
-			return &view->kick[i].state;
-	return NULL;
-}
-
-/* Some KVMs show only the lower half of the address. */
-const struct irq_state *kernel_view_irq(const struct kernel_view *view, const struct irq_key *key)
-{
-	uint32_t i;
-
-	for (i = 0; i < view->n_irqs; i++)
-		if (view->irq[i].key.data == key->data &&
-		    (uint32_t)view->irq[i].key.address == (uint32_t)key->address)
-			return &view->irq[i].state;
-	return NULL;
 }
 
 const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid)

@@ -191,8 +191,11 @@ void join_vcpus(struct tracer *t, struct report *r)
 		if (!thread)
 			continue;
 		v->exits = thread->vcpu.exits;
+		v->entries = thread->vcpu.entries;
 		v->mmio_writes = thread->vcpu.mmio_writes;
-		v->pio = thread->vcpu.pio;
+		v->mmio_reads = thread->vcpu.mmio_reads;
+		v->pio_writes = thread->vcpu.pio_writes;
+		v->pio = thread->vcpu.pio_writes + thread->vcpu.pio_reads;
 		v->user_exits = thread->vcpu.user_exits;
 	}
 }

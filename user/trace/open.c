@@ -24,10 +24,37 @@ static int64_t realtime_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* Where the queues are by a copy of the stats page, for programs that have heard nothing of them.
+ */
+static void place_queues(struct kernel *k, const struct stats_page *page)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++) {
+		const struct stats_queue *q = &page->queue[i];
+		const struct queue_place place = {
+			.gpa = q->gpa, .msi = { .address = q->msi_addr, .data = q->msi_data }
+		};
+
+		/* What fails is a queue without figures, which does not go unseen: its kicks by BPF
+		 * are not the VMM's. */
+		if (q->device[0])
+			(void)!kernel_place(k, i, &place);
+	}
+}
+
+static void place_at_start(struct kernel *k, void *opaque)
+{
+	struct tracer *t = opaque;
+
+	stats_map_copy(t->stats, t->now);
+	place_queues(k, t->now);
+}
+
 /* Without memory for the copies there is no tracer; without BPF there is one that says so. */
 static int tracer_init(struct tracer *t, const struct tracer_config *config, struct error *err)
 {
-	struct kernel_config kernel = { .pid = config->pid };
+	struct kernel_config kernel = { .pid = config->pid, .place = place_at_start, .opaque = t };
 
 	t->config = *config;
 	if (!t->config.lost_after_ns)
@@ -115,6 +142,7 @@ static void put_evidence(const struct tracer *t, struct report *r)
 		facts.exits += t->view.thread[i].vcpu.exits;
 		facts.entries += t->view.thread[i].vcpu.entries;
 	}
+	facts.reasons = t->view.n_exits;
 	facts.seen = t->view.seen;
 	evidence_decide(&facts, &v);
 	for (s = 0; s < STAGES; s++) {
@@ -125,6 +153,8 @@ static void put_evidence(const struct tracer *t, struct report *r)
 		memcpy(r->queue[i].stage, r->stage, sizeof(r->stage));
 		r->queue[i].outcome_evidence = v.outcomes;
 		r->queue[i].kicks_evidence = v.kicks;
+		r->queue[i].left_evidence =
+			v.user_exits == EVIDENCE_EXACT ? v.kicks : EVIDENCE_INFERRED;
 	}
 	for (i = 0; i < STATS_MAX_LOOPS; i++) {
 		memcpy(r->loop[i].stage, r->stage, sizeof(r->stage));
@@ -135,8 +165,16 @@ static void put_evidence(const struct tracer *t, struct report *r)
 	}
 	for (i = 0; i < STATS_MAX_VCPUS; i++) {
 		r->vcpu[i].exits_evidence = v.exits;
+		r->vcpu[i].reasons_evidence = v.reasons;
+		r->vcpu[i].mmio_evidence = v.mmio;
+		r->vcpu[i].pio_evidence = v.pio;
+		r->vcpu[i].user_exits_evidence = v.user_exits;
 		memcpy(r->vcpu[i].exits_reason, v.exits_reason, sizeof(r->vcpu[i].exits_reason));
+		memcpy(r->vcpu[i].reasons_reason, v.reasons_reason,
+		       sizeof(r->vcpu[i].reasons_reason));
 	}
+	r->io.mmio_evidence = v.mmio;
+	r->io.pio_evidence = v.pio;
 }
 
 static void put_host(const struct tracer *t, struct report *r)
@@ -183,6 +221,8 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	remember_names(t, t->now);
 	if (!t->died_ns)
 		now_ns = clock_ns();
+	if (t->kernel && !kernel_program(t->kernel, PROGRAM_PLACED)->attached)
+		place_queues(t->kernel, t->now);
 	ret = t->kernel ? kernel_read(t->kernel, &t->view) : 0;
 	if (ret)
 		return error_set(err, ret, "cannot read our BPF maps: %s", strerror(-ret));
@@ -196,6 +236,7 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	r->tracer_cpu = run_ns && r->duration_ns ? (double)run_ns / r->duration_ns : -1;
 	join_queues(t, r, now_ns);
 	join_irq_total(t, r);
+	join_io(t, r);
 	join_loops(t, r, now_ns);
 	join_vcpus(t, r);
 	join_exit_reasons(t, r);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The table of programs.h. Threads are watched before they are listed, the scheduler before KVM, so
- * that no kick is seen whose wake is not; arming is last: from then on everything counts.
+ * that no kick is seen whose wake is not; queues are placed before anything is counted for them;
+ * arming is last: from then on everything counts.
  */
 #include "programs.h"
 
@@ -24,6 +25,8 @@ const struct program_info programs[PROGRAMS] = {
 			       false },
 	[PROGRAM_POLL_BEGIN] = { "ho_poll_begin", PROGRAM_USDT, "poll_begin", "outcomes", false },
 	[PROGRAM_POLL_END] = { "ho_poll_end", PROGRAM_USDT, "poll_end", "outcomes", false },
+	[PROGRAM_PLACED] = { "ho_placed", PROGRAM_USDT, "queue_placed", "kicks,inject", true },
+	[PROGRAM_PLACE] = { "ho_place", PROGRAM_RUN, "place", "kicks,inject", false },
 	HOOK(PROGRAM_SIGNAL_MASK, "ho_signal_mask", "ho_sigmask_kp", "eventfd_signal_mask",
 	     "signal,wake"),
 	HOOK(PROGRAM_SIGNAL, "ho_signal", "ho_signal_kp", "eventfd_signal", "signal,wake"),
@@ -33,6 +36,8 @@ const struct program_info programs[PROGRAMS] = {
 	[PROGRAM_MSI] = { "ho_msi_set_irq", PROGRAM_RAW_TP, "kvm_msi_set_irq", "inject", false },
 	[PROGRAM_ACCEPT] = { "ho_accept_irq", PROGRAM_RAW_TP, "kvm_apic_accept_irq", "inject,enter",
 			     false },
+	[PROGRAM_POSTED] = { "ho_posted_irq", PROGRAM_RAW_TP, "kvm_apicv_accept_irq", "enter",
+			     true },
 	[PROGRAM_KVM_ENTRY] = { "ho_kvm_entry", PROGRAM_RAW_TP, "kvm_entry", "enter", false },
 	[PROGRAM_KVM_EXIT] = { "ho_kvm_exit", PROGRAM_RAW_TP, "kvm_exit", "exit", false },
 	[PROGRAM_EXIT_REASON] = { "ho_exit_reason", PROGRAM_RAW_TP, "kvm_exit", "exit reasons",
@@ -52,6 +57,7 @@ char *program_hook(enum program p, char buf[64])
 		[PROGRAM_RAW_TP] = "raw_tp/",	  [PROGRAM_TP_BTF] = "tp_btf/",
 		[PROGRAM_FENTRY] = "fentry/",	  [PROGRAM_KPROBE] = "kprobe/",
 		[PROGRAM_USDT] = "usdt/handoff:", [PROGRAM_ITER] = "iter/",
+		[PROGRAM_RUN] = "run/",
 	};
 
 	snprintf(buf, 64, "%s%s", kinds[programs[p].kind], programs[p].target);

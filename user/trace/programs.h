@@ -17,6 +17,8 @@ enum program {
 	PROGRAM_NOTIFIED,
 	PROGRAM_POLL_BEGIN,
 	PROGRAM_POLL_END,
+	PROGRAM_PLACED,
+	PROGRAM_PLACE,
 	PROGRAM_SIGNAL_MASK,
 	PROGRAM_SIGNAL_MASK_KP,
 	PROGRAM_SIGNAL,
@@ -27,6 +29,7 @@ enum program {
 	PROGRAM_IRQFD_KP,
 	PROGRAM_MSI,
 	PROGRAM_ACCEPT,
+	PROGRAM_POSTED,
 	PROGRAM_KVM_ENTRY,
 	PROGRAM_KVM_EXIT,
 	PROGRAM_EXIT_REASON,
@@ -45,6 +48,7 @@ enum program_kind {
 	PROGRAM_KPROBE, /* for a kernel that refuses the fentry program before it in the table */
 	PROGRAM_USDT,
 	PROGRAM_ITER,
+	PROGRAM_RUN, /* attached to nothing: run by the tracer */
 };
 
 struct program_info {

@@ -14,16 +14,6 @@
 #include "kernel.h"
 #include "stats_map.h"
 
-#define TRACER_PLACES 8
-
-/* Where a queue's row has been: the guest may move BARs and vectors, and what was counted there
- * stays counted. */
-struct tracer_places {
-	uint32_t n_gpa, n_msi;
-	uint64_t gpa[TRACER_PLACES];
-	struct irq_key msi[TRACER_PLACES];
-};
-
 /* What is gone with a loop's thread, or with its row: as it was last. */
 struct tracer_loop {
 	uint32_t kind; /* enum stats_loop_kind */
@@ -41,7 +31,6 @@ struct tracer {
 	int64_t died_ns;		 /* when we first saw that the VMM was gone; 0 = it lives */
 	struct stats_page *before, *now; /* private copies: at the start, at this snapshot */
 	struct kernel_view view;	 /* at this snapshot */
-	struct tracer_places places[STATS_MAX_QUEUES];
 	struct tracer_loop loops[STATS_MAX_LOOPS];
 	char comm[STATS_NAME_LEN];
 };
@@ -53,6 +42,7 @@ void remember_names(struct tracer *t, const struct stats_page *page);
 /* The steps of a snapshot, in this order; `now_ns` is when t->now was copied. */
 void join_queues(struct tracer *t, struct report *r, int64_t now_ns);
 void join_irq_total(struct tracer *t, struct report *r);
+void join_io(struct tracer *t, struct report *r);
 void join_loops(struct tracer *t, struct report *r, int64_t now_ns);
 void join_vcpus(struct tracer *t, struct report *r);
 void join_exit_reasons(struct tracer *t, struct report *r);

@@ -6,26 +6,34 @@
  */
 #include "virtio_pci.h"
 
+#include <handoff/probes.h>
 #include <handoff/stats.h>
 
 /*
  * Not under the row's seq, which is the serving loop's: each field is stored whole, and a reader
- * that meets the middle of a change sees it right the next time.
+ * that meets the middle of a change sees it right the next time. While a vector is masked the row
+ * keeps the message it sent last.
  */
 static void update_row(struct VirtIOPCIProxy *proxy, struct VirtQueue *vq)
 {
-	uint64_t gpa = proxy->pci.bar[VIRTIO_PCI_MODERN_BAR].gpa;
-	struct msi_message msg = { 0 };
+	struct stats_queue *row = vq->stats;
+	struct msi_message msg = { .address = row->msi_addr, .data = row->msi_data };
+	uint64_t gpa = 0;
 
 	if (proxy->pci.bar[VIRTIO_PCI_MODERN_BAR].mapped)
-		gpa += VIRTIO_PCI_NOTIFY_OFFSET + vq->index * VIRTIO_PCI_NOTIFY_MULTIPLIER;
-	else
-		gpa = 0;
-	stats_set(&vq->stats->gpa, gpa);
-	if (vq->vector == VIRTIO_MSI_NO_VECTOR || !msix_message(&proxy->pci, vq->vector, &msg))
+		gpa = proxy->pci.bar[VIRTIO_PCI_MODERN_BAR].gpa + VIRTIO_PCI_NOTIFY_OFFSET +
+		      vq->index * VIRTIO_PCI_NOTIFY_MULTIPLIER;
+	if (vq->vector == VIRTIO_MSI_NO_VECTOR)
 		msg = (struct msi_message){ 0 };
-	__atomic_store_n(&vq->stats->msi_data, msg.data, __ATOMIC_RELAXED);
-	stats_set(&vq->stats->msi_addr, msg.address);
+	else if (!msix_vector_masked(&proxy->pci, vq->vector))
+		(void)!msix_message(&proxy->pci, vq->vector, &msg);
+	if (gpa == row->gpa && msg.address == row->msi_addr && msg.data == row->msi_data)
+		return;
+	stats_set(&row->gpa, gpa);
+	__atomic_store_n(&row->msi_data, msg.data, __ATOMIC_RELAXED);
+	stats_set(&row->msi_addr, msg.address);
+	HANDOFF_PROBE4(queue_placed, stats_queue_index(vq->vdev->stats_page, row), gpa, msg.address,
+		       msg.data);
 }
 
 void virtio_pci_update_rows(struct VirtIOPCIProxy *proxy)

@@ -48,14 +48,15 @@ struct kick_state *fake_kick(struct tracer *t, uint64_t gpa)
 			return &v->kick[i].state;
 	v->kick[i].key = (struct kick_key){ .gpa = gpa };
 	v->kick[i].state.slot = i + 1;
+	v->kick[i].state.row = QUEUE + 1;
 	return &v->kick[v->n_kicks++].state;
 }
 
-struct irq_state *fake_irq(struct tracer *t, uint64_t address, uint32_t data)
+struct irq_state *fake_irq(struct tracer *t, uint64_t rows)
 {
 	struct kernel_view *v = &t->view;
 
-	v->irq[v->n_irqs].key = (struct irq_key){ .address = address, .data = data };
+	v->irq[v->n_irqs].rows = rows;
 	return &v->irq[v->n_irqs++].state;
 }
 
@@ -110,6 +111,7 @@ struct report *fake_join(struct tracer *t)
 	}
 	join_queues(t, r, FAKE_NOW_NS);
 	join_irq_total(t, r);
+	join_io(t, r);
 	join_loops(t, r, FAKE_NOW_NS);
 	join_vcpus(t, r);
 	join_handovers(t, r);

@@ -13,9 +13,13 @@
 struct tracer *fake_new(void);
 void fake_free(struct tracer *t);
 
-/* A new address or message, or the one that is there. */
+/* A new address, the queue's, or the one that is there. A test that writes it whole keeps its row.
+ */
 struct kick_state *fake_kick(struct tracer *t, uint64_t gpa);
-struct irq_state *fake_irq(struct tracer *t, uint64_t address, uint32_t data);
+#define FAKE_ROW 4 /* of struct kick_state: 1 + the queue's row of the page */
+/* Interrupts of a set of queues, the queue's bit being FAKE_BIT. */
+#define FAKE_BIT (1ull << 3)
+struct irq_state *fake_irq(struct tracer *t, uint64_t rows);
 struct thread_row *fake_thread(struct tracer *t, uint32_t tid);
 struct stats_queue *fake_queue(struct tracer *t);
 struct stats_loop *fake_loop(struct tracer *t);

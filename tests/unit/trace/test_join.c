@@ -40,7 +40,9 @@ static void test_join__outcomes_add_up(void **state)
 	fake_queue(t)->arrivals_notified = 30;
 	fake_queue(t)->arrivals_recheck = 5;
 	fake_queue(t)->arrivals_userspace = 2;
-	*kick = (struct kick_state){ .kicks = 42, .notified = 20, .busy = 9, .lost = 1 };
+	*kick = (struct kick_state){
+		.row = FAKE_ROW, .kicks = 42, .notified = 20, .busy = 9, .lost = 1
+	};
 	r = fake_join(t);
 	assert_int_equal(r->n_queues, 1);
 	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 100);
@@ -61,7 +63,8 @@ static void test_join__bpf_ahead_of_the_page(void **state)
 	struct report *r;
 
 	fake_queue(t)->arrivals_notified = 10;
-	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .notified = 9, .busy = 3, .lost = 1 };
+	*fake_kick(t, FAKE_GPA) =
+		(struct kick_state){ .row = FAKE_ROW, .notified = 9, .busy = 3, .lost = 1 };
 	r = fake_join(t);
 	assert_int_equal(r->queue[0].arrivals, 10);
 	assert_int_equal(sum(&r->queue[0]), 10);
@@ -77,7 +80,7 @@ static void test_join__bpf_behind_the_page(void **state)
 	struct report *r;
 
 	fake_queue(t)->arrivals_notified = 10;
-	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .notified = 4 };
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .row = FAKE_ROW, .notified = 4 };
 	r = fake_join(t);
 	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 4);
 	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 6);
@@ -141,7 +144,9 @@ static void test_join__pending_kick_is_lost(void **state)
 	struct tracer *t = *state;
 	struct kick_state *kick = fake_kick(t, FAKE_GPA);
 
-	*kick = (struct kick_state){ .kicks = 1, .pending = 1, .first_ns = FAKE_NOW_NS - 99000000 };
+	*kick = (struct kick_state){
+		.row = FAKE_ROW, .kicks = 1, .pending = 1, .first_ns = FAKE_NOW_NS - 99000000
+	};
 	assert_int_equal(lost(t), 0);
 	kick->first_ns = FAKE_NOW_NS - 101000000;
 	assert_int_equal(lost(t), 1);
@@ -153,7 +158,8 @@ static void test_join__pending_kick_in_poll_mode(void **state)
 	struct tracer *t = *state;
 	struct thread_row *row = fake_thread(t, 11);
 
-	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .pending = 1, .first_ns = FAKE_START_NS };
+	*fake_kick(t, FAKE_GPA) =
+		(struct kick_state){ .row = FAKE_ROW, .pending = 1, .first_ns = FAKE_START_NS };
 	row->loop.polling = 1;
 	assert_int_equal(lost(t), 0);
 	row->loop.polling = 0;
@@ -169,7 +175,8 @@ static void test_join__pending_kick_of_what_has_ended(void **state)
 	struct tracer *t = *state;
 	struct thread_row *row = fake_thread(t, 11);
 
-	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .pending = 1, .first_ns = FAKE_START_NS };
+	*fake_kick(t, FAKE_GPA) =
+		(struct kick_state){ .row = FAKE_ROW, .pending = 1, .first_ns = FAKE_START_NS };
 	row->loop.exit_ns = FAKE_START_NS + 1000;
 	assert_int_equal(lost(t), 0);
 	row->loop.exit_ns = 0;
@@ -208,19 +215,95 @@ static void test_join__shared_vector(void **state)
 	struct stats_queue *second = fake_queue(t) + 1;
 	struct report *r;
 
-	fake_queue(t)->msi_addr = 0xfee00000;
-	fake_queue(t)->msi_data = 0x41;
 	*second = *fake_queue(t);
 	second->queue = 1;
 	second->gpa = FAKE_GPA + 4;
-	fake_hist_add(&fake_irq(t, 0xfee00000, 0x41)->inject, 300);
-	fake_hist_add(&fake_irq(t, 0xfee00000, 0x42)->inject, 900); /* nobody's */
+	fake_hist_add(&fake_irq(t, FAKE_BIT | FAKE_BIT << 1)->inject, 300);
+	fake_hist_add(&fake_irq(t, 0)->inject, 900); /* nobody's */
 	r = fake_join(t);
 	assert_int_equal(r->n_queues, 2);
 	assert_int_equal(r->queue[0].stage[STAGE_INJECT].hist.count, 1);
 	assert_int_equal(r->queue[1].stage[STAGE_INJECT].hist.count, 1);
 	assert_int_equal(r->stage[STAGE_INJECT].hist.count, 1);
 	assert_int_equal(r->stage[STAGE_INJECT].hist.max_ns, 300);
+	report_free(r);
+}
+
+/* One vector for two queues, then one each: every interrupt is counted for those it was for. */
+static void test_join__vectors_part(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_queue *second = fake_queue(t) + 1;
+	struct irq_state *both, *first;
+	struct report *r;
+
+	*second = *fake_queue(t);
+	second->queue = 1;
+	both = fake_irq(t, FAKE_BIT | FAKE_BIT << 1);
+	both->accepted = 5;
+	first = fake_irq(t, FAKE_BIT);
+	*first = (struct irq_state){ .accepted = 3, .posted = 2 };
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].injected, 8);
+	assert_int_equal(r->queue[0].posted, 2);
+	assert_int_equal(r->queue[1].injected, 5);
+	assert_int_equal(r->queue[1].posted, 0);
+	report_free(r);
+}
+
+/* An address that had another queue before keeps apart what was counted for it. */
+static void test_join__address_of_two_queues(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_queue *second = fake_queue(t) + 1;
+	struct report *r;
+
+	*second = *fake_queue(t);
+	second->queue = 1;
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .row = FAKE_ROW + 1, .kicks = 3 };
+	fake_kick(t, FAKE_GPA + 4)->kicks = 7;
+	t->view.kick[1].key = (struct kick_key){ .gpa = FAKE_GPA, .past = 1 };
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].kicks, 7);
+	assert_int_equal(r->queue[1].kicks, 3);
+	assert_int_equal(r->io.kicks, 10);
+	report_free(r);
+}
+
+/* What is no kick stands by address, the most frequent first, of which there is room for some. */
+static void test_join__other_addresses(void **state)
+{
+	struct tracer *t = *state;
+	struct kernel_view *v = &t->view;
+	struct report *r;
+	unsigned int i;
+
+	free(v->kick);
+	v->kick = calloc(REPORT_ADDRESSES + 2, sizeof(*v->kick));
+	for (i = 0; i < REPORT_ADDRESSES + 2; i++) {
+		v->kick[i].key = (struct kick_key){ .gpa = i, .bus = i % 2 ? BUS_PIO : BUS_MMIO };
+		v->kick[i].state.kicks = i + 1;
+		v->kick[i].state.user_exits = 1;
+	}
+	v->kick[0].state.row = FAKE_ROW;
+	v->kick[3].key.bus = BUS_MMIO_READ;
+	v->n_kicks = i;
+	fake_thread(t, 20)->vcpu = (struct vcpu_state){ .mmio_writes = 4, .untracked = 2 };
+	fake_thread(t, 21)->vcpu = (struct vcpu_state){ .mmio_writes = 5, .pio_reads = 1 };
+	r = fake_join(t);
+	assert_int_equal(r->io.kicks, 1);
+	assert_int_equal(r->io.mmio_writes, 9);
+	assert_int_equal(r->io.pio_reads, 1);
+	assert_int_equal(r->io.untracked, 2);
+	assert_int_equal(r->io.addresses, REPORT_ADDRESSES + 1);
+	assert_int_equal(r->io.n_address, REPORT_ADDRESSES);
+	for (i = 0; i < REPORT_ADDRESSES; i++) {
+		assert_int_equal(r->io.address[i].count, REPORT_ADDRESSES + 2 - i);
+		assert_int_equal(r->io.address[i].gpa, REPORT_ADDRESSES + 1 - i);
+		assert_int_equal(r->io.address[i].left, 1);
+	}
+	assert_true(r->io.address[0].pio && r->io.address[0].write);
+	assert_false(r->io.address[REPORT_ADDRESSES - 2].write);
 	report_free(r);
 }
 
@@ -285,6 +368,9 @@ int main(void)
 		TEST(pending_kick_of_what_has_ended),
 		TEST(moved_queue_keeps_its_past),
 		TEST(shared_vector),
+		TEST(vectors_part),
+		TEST(address_of_two_queues),
+		TEST(other_addresses),
 		TEST(queue_names_its_loop),
 		TEST(loop_of_a_vmm_that_ended),
 	};
