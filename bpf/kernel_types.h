@@ -13,8 +13,17 @@
 
 #define KERNEL_TYPE __attribute__((preserve_access_index))
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not begun to end */
+} KERNEL_TYPE;
+
 struct task_struct {
 	int pid, tgid;
+	struct signal_struct *signal;
 	unsigned int flags;
 	unsigned int __state; /* 5.14 */
 } KERNEL_TYPE;

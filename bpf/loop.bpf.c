@@ -17,7 +17,7 @@
 
 static __always_inline bool ours_task(const struct task_struct *p)
 {
-	return p->tgid == (int)config.tgid;
+	return p->tgid == (int)config.tgid && !gone;
 }
 
 /*
@@ -204,6 +204,8 @@ int BPF_PROG(ho_exit, struct task_struct *p)
 	t = thread_find(p->pid);
 	if (t)
 		t->row.loop.exit_ns = bpf_ktime_get_ns();
+	if (!p->signal->live.counter)
+		gone = 1;
 	return 0;
 }
 

@@ -140,6 +140,7 @@ extern struct exits_map exits SEC(".maps");
 
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
+extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
 extern __u32 slots_used, kicks_used, pasts;
 extern struct trace_seen seen;
 
@@ -154,7 +155,7 @@ static __always_inline void lost(enum loss what)
 
 static __always_inline bool ours(void)
 {
-	return bpf_get_current_pid_tgid() >> 32 == config.tgid;
+	return bpf_get_current_pid_tgid() >> 32 == config.tgid && !gone;
 }
 
 static __always_inline __u32 current_tid(void)

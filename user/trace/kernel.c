@@ -280,6 +280,11 @@ void kernel_free(struct kernel *k)
 	free(k);
 }
 
+void kernel_stop(struct kernel *k)
+{
+	__atomic_store_n(&k->skel->bss->gone, 1, __ATOMIC_RELAXED);
+}
+
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p)
 {
 	return &k->program[p];

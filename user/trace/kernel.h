@@ -37,6 +37,9 @@ struct kernel_program {
  */
 struct kernel *kernel_new(const struct kernel_config *config, struct error *err) MUST_CHECK;
 void kernel_free(struct kernel *k);
+/* The process has ended: what comes under its number from now on is another's. The programs notice
+ * by themselves if they were there then. */
+void kernel_stop(struct kernel *k);
 
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p);
 /* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */

@@ -16,16 +16,20 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-/* Leaves comm as it is when there is nothing to read any more. */
+/* Leaves comm as it is when there is nothing to read any more. A thread calls itself what it likes:
+ * what would not do on a terminal becomes '?'. */
 static void read_comm(const char *path, char comm[STATS_NAME_LEN])
 {
-	char text[STATS_NAME_LEN];
+	char text[STATS_NAME_LEN] = "", *c;
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return;
 	if (fgets(text, sizeof(text), f)) {
 		text[strcspn(text, "\n")] = '\0';
+		for (c = text; *c; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
 		memcpy(comm, text, sizeof(text));
 	}
 	fclose(f);

@@ -24,6 +24,18 @@ static int64_t realtime_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* A pidfd becomes readable when its process ends, whether or not it was waited for. */
+static void look_if_alive(struct tracer *t)
+{
+	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
+
+	if (t->died_ns || poll(&p, 1, 0) <= 0)
+		return;
+	t->died_ns = clock_ns();
+	if (t->kernel)
+		kernel_stop(t->kernel);
+}
+
 /* Where the queues are by a copy of the stats page, for programs that have heard nothing of them.
  */
 static void place_queues(struct kernel *k, const struct stats_page *page)
@@ -73,11 +85,18 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	t->stats = stats_map_new(config->pid, err);
 	if (!t->stats)
 		return -ENOENT;
+	/* Alive still: so it was its page and no successor's of its number. */
+	look_if_alive(t);
+	if (t->died_ns)
+		return error_set(err, -ESRCH, "process %d has ended", (int)config->pid);
 	host_read(&t->host);
 	if (!config->use_bpf)
 		return 0;
 	t->kernel = kernel_new(&kernel, err);
-	return t->kernel ? 0 : -EPERM;
+	if (!t->kernel)
+		return -EPERM;
+	look_if_alive(t);
+	return 0;
 }
 
 struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
@@ -112,15 +131,6 @@ void tracer_free(struct tracer *t)
 	free(t->before);
 	free(t->now);
 	free(t);
-}
-
-/* A pidfd becomes readable when its process ends, whether or not it was waited for. */
-static void look_if_alive(struct tracer *t)
-{
-	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
-
-	if (!t->died_ns && poll(&p, 1, 0) > 0)
-		t->died_ns = clock_ns();
 }
 
 static void put_evidence(const struct tracer *t, struct report *r)

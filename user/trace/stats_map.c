@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The reader's side of the stats page. The VMM is not trusted to be alive, nor to be honest: sizes
- * are checked once, counts are bounded at each use, names are ended by us, and no loop waits for
- * it.
+ * The reader's side of the stats page. The VMM is not trusted to be alive, nor to be honest: the
+ * page is sealed against shrinking (a page that goes away is a SIGBUS), counts are bounded at each
+ * use, names are ended and made printable by us, and no loop waits for it.
  */
 #include "stats_map.h"
 
@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 #include <unistd.h>
 #include <handoff/compiler.h>
 
@@ -55,7 +57,7 @@ static int open_page(pid_t pid, struct error *err)
 		target[n] = '\0';
 		if (!strcmp(target, "/memfd:" STATS_MEMFD_NAME " (deleted)") ||
 		    !strcmp(target, "/memfd:" STATS_MEMFD_NAME))
-			fd = open(path, O_RDONLY | O_CLOEXEC);
+			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	}
 	closedir(fds);
 	if (fd < 0)
@@ -65,22 +67,39 @@ static int open_page(pid_t pid, struct error *err)
 	return fd;
 }
 
+/*
+ * A name under /proc proves nothing: any file may be called so. Only a memfd has seals, and only
+ * one of ordinary pages is always there when it is read.
+ */
+static int judge_file(int fd, struct error *err)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) || fstatfs(fd, &fs))
+		return error_set(err, -errno, "stats page: %m");
+	if ((size_t)st.st_size < sizeof(struct stats_page))
+		return error_set(err, -EINVAL,
+				 "stats page: %lld bytes, expected %zu: another version of handoff",
+				 (long long)st.st_size, sizeof(struct stats_page));
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fs.f_type != TMPFS_MAGIC)
+		return error_set(err, -EINVAL,
+				 "stats page: not a sealed memfd: it may vanish while it is read");
+	return 0;
+}
+
 struct stats_map *stats_map_open(int fd, struct error *err)
 {
 	struct stats_map *m = calloc(1, sizeof(*m));
 	void *p = MAP_FAILED;
-	struct stat st;
 
-	if (!m || fstat(fd, &st)) {
-		error_set(err, -errno, "stats page: %m");
+	if (!m) {
+		error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
-	if ((size_t)st.st_size < sizeof(struct stats_page)) {
-		error_set(err, -EINVAL,
-			  "stats page: %lld bytes, expected %zu: another version of handoff",
-			  (long long)st.st_size, sizeof(struct stats_page));
+	if (judge_file(fd, err))
 		goto fail;
-	}
 	p = mmap(NULL, sizeof(struct stats_page), PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED) {
 		error_set(err, -errno, "stats page: cannot map it: %m");
@@ -151,6 +170,17 @@ static void copy_row(void *to, const void *from, size_t size)
 	}
 }
 
+/* A name goes to terminals: what is not printable becomes '?'. */
+static void tame_name(char name[STATS_NAME_LEN])
+{
+	char *c;
+
+	name[STATS_NAME_LEN - 1] = '\0';
+	for (c = name; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
 void stats_map_copy(const struct stats_map *m, struct stats_page *to)
 {
 	const struct stats_page *from = m->page;
@@ -165,17 +195,17 @@ void stats_map_copy(const struct stats_map *m, struct stats_page *to)
 		if (!from->loop[i].id[0])
 			continue;
 		copy_row(&to->loop[i], &from->loop[i], sizeof(to->loop[i]));
-		to->loop[i].id[STATS_NAME_LEN - 1] = '\0';
+		tame_name(to->loop[i].id);
 	}
 	for (i = 0; i < STATS_MAX_QUEUES; i++) {
 		if (!from->queue[i].device[0])
 			continue;
 		copy_row(&to->queue[i], &from->queue[i], sizeof(to->queue[i]));
-		to->queue[i].device[STATS_NAME_LEN - 1] = '\0';
+		tame_name(to->queue[i].device);
 	}
 	/* Counted is written (stats_handover_add), but the ring may turn while we read: the oldest
 	 * entry may be a newer one. */
 	copy_words(to->handover, from->handover, sizeof(to->handover));
 	for (i = 0; i < STATS_MAX_HANDOVERS; i++)
-		to->handover[i].device[STATS_NAME_LEN - 1] = '\0';
+		tame_name(to->handover[i].device);
 }

@@ -4,6 +4,7 @@
 #include <lib/tap.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -83,9 +84,12 @@ static void test_stats_map__says_what_is_missing(void **state)
 	assert_non_null(strstr(err.msg, "no process"));
 }
 
-static struct stats_map *open_made_up(size_t size, uint64_t magic, uint32_t version, char *why)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+static struct stats_map *open_made_up_sealed(size_t size, uint64_t magic, uint32_t version,
+					     int seals, char *why)
 {
-	int fd = memfd_create("made-up", MFD_CLOEXEC);
+	int fd = memfd_create("made-up", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct stats_page *head = calloc(1, sizeof(*head));
 	struct stats_map *m;
 	struct error err = { "" };
@@ -95,9 +99,32 @@ static struct stats_map *open_made_up(size_t size, uint64_t magic, uint32_t vers
 	head->size = sizeof(*head);
 	assert_int_equal(write(fd, head, size), size);
 	free(head);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
 	m = stats_map_open(fd, &err);
 	memcpy(why, err.msg, sizeof(err.msg));
 	return m;
+}
+
+static struct stats_map *open_made_up(size_t size, uint64_t magic, uint32_t version, char *why)
+{
+	return open_made_up_sealed(size, magic, version, SEALS, why);
+}
+
+/* What may shrink under the reader is refused: an unsealed memfd, and a file called like one. */
+static void test_stats_map__wants_it_sealed(void **state)
+{
+	char why[sizeof(((struct error *)0)->msg)], path[] = "/tmp/handoff-page.XXXXXX";
+	int fd = mkstemp(path);
+	struct error err;
+
+	assert_null(
+		open_made_up_sealed(sizeof(struct stats_page), STATS_MAGIC, STATS_VERSION, 0, why));
+	assert_non_null(strstr(why, "sealed"));
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, sizeof(struct stats_page)), 0);
+	assert_null(stats_map_open(fd, &err));
+	assert_non_null(strstr(err.msg, "sealed"));
 }
 
 /* A page that is too short, has no magic, or is of another version is refused. */
@@ -199,12 +226,14 @@ static void test_stats_map__bounds_what_it_copies(void **state)
 	struct error err;
 
 	memset(row->id, 'x', sizeof(row->id));
+	row->id[3] = '\033';
 	page->n_vcpus = 100000;
 	m = stats_map_new(getpid(), &err);
 	assert_non_null(m);
 	stats_map_copy(m, copy);
 	assert_int_equal(copy->n_vcpus, STATS_MAX_VCPUS);
 	assert_int_equal(strlen(copy->loop[stats_loop_index(page, row)].id), STATS_NAME_LEN - 1);
+	assert_int_equal(copy->loop[stats_loop_index(page, row)].id[3], '?');
 	page->n_vcpus = 0;
 	stats_loop_put(row);
 	stats_map_free(m);
@@ -217,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_stats_map__finds_the_page),
 		cmocka_unit_test(test_stats_map__says_what_is_missing),
 		cmocka_unit_test(test_stats_map__judges_the_header),
+		cmocka_unit_test(test_stats_map__wants_it_sealed),
 		cmocka_unit_test(test_stats_map__copies_are_consistent),
 		cmocka_unit_test(test_stats_map__takes_a_row_left_half_written),
 		cmocka_unit_test(test_stats_map__bounds_what_it_copies),
