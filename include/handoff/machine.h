@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The board: RAM, KVM, PCI with ECAM at 0xb0000000, serial port, debug exit, disks, iothreads,
- * vCPUs; and its life. Start order stands in one readable list in board.c. Main thread.
+ * The board: RAM, KVM, PCI with ECAM at 0xb0000000, serial port, ACPI with power off, reset and
+ * pvpanic, debug exit, disks, iothreads, vCPUs; and its life. Start order stands in one readable
+ * list in board.c. Main thread.
  */
 #ifndef HANDOFF_MACHINE_H
 #define HANDOFF_MACHINE_H
@@ -82,16 +83,24 @@ struct machine_config {
 
 /* How a run ended: the exit status of machine_run. */
 enum machine_exit {
-	MACHINE_EXIT_OK = 0,	/* guest powered off (ACPI S5) or said 0 by debug exit, or duration
-				   over, or    stopped on request */
-	MACHINE_EXIT_ERROR = 1, /* could not start, or our own failure */
-	MACHINE_EXIT_GUEST = 3, /* guest reported failure by debug exit */
+	/* guest powered off (ACPI S5) or said 0 by debug exit; duration over; stopped on request */
+	MACHINE_EXIT_OK = 0,
+	MACHINE_EXIT_ERROR = 1,	   /* could not start, or our own failure */
+	MACHINE_EXIT_GUEST = 3,	   /* guest reported failure by debug exit */
 	MACHINE_EXIT_SHUTDOWN = 4, /* triple fault */
 	MACHINE_EXIT_KVM = 5,	   /* KVM gave up */
 	/* 6 is the command's own: figures disagree */
-	MACHINE_EXIT_RESET =
-		7, /* the guest asked for a reset: it ends, as QEMU's -no-reboot does */
-	MACHINE_EXIT_PANIC = 8, /* the guest's kernel panicked */
+	/*
+	 * The guest asked for a reset (port 0xcf9, or the keyboard controller's pulse): it ends, as
+	 * with QEMU's -no-reboot.
+	 */
+	MACHINE_EXIT_RESET = 7,
+	/*
+	 * The guest's kernel panicked: it said so by pvpanic, or its serial port showed Linux's
+	 * "Kernel panic - not syncing:" and a reset or a triple fault came later. The line alone
+	 * ends nothing, since any program in the guest can print it. Either way one line is logged.
+	 */
+	MACHINE_EXIT_PANIC = 8,
 };
 
 struct machine;

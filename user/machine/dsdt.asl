@@ -31,8 +31,8 @@ DefinitionBlock ("", "DSDT", 2, "HNDOFF", "HANDOFF", 1)
 			})
 
 			/*
-			 * PCI Firmware 3.2, 4.5.1: the system may have what it asks for of native
-			 * hot plug, SHPC, PME, AER and the PCIe capability: no firmware uses them.
+			 * PCI Firmware 3.2, 4.5.1: the system has all of what it asks for (native
+			 * hot plug, PME, AER, ...), since no firmware of ours uses any of it.
 			 */
 			Method (_OSC, 4, Serialized)
 			{
@@ -40,19 +40,11 @@ DefinitionBlock ("", "DSDT", 2, "HNDOFF", "HANDOFF", 1)
 				If (Arg0 != ToUUID ("33db4d5b-1ff7-401c-9657-7441c03dd766"))
 				{
 					CDW1 |= 4 /* unknown UUID */
-					Return (Arg3)
 				}
-				CreateDWordField (Arg3, 8, CDW3)
-				If (Arg1 != 1)
+				ElseIf (Arg1 != 1)
 				{
 					CDW1 |= 8 /* unknown revision */
 				}
-				Local0 = CDW3 & 0x1f
-				If (Local0 != CDW3)
-				{
-					CDW1 |= 0x10 /* capabilities masked */
-				}
-				CDW3 = Local0
 				Return (Arg3)
 			}
 		}
