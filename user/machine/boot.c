@@ -7,6 +7,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "boot_bzimage.h"
 #include "boot_image.h"
@@ -21,17 +22,28 @@ static bool is_elf(const struct boot_image *image)
 	       !memcmp(magic, ELFMAG, sizeof(magic));
 }
 
+static int not_a_kernel(const struct boot_image *image, struct error *err)
+{
+	uint64_t size = boot_image_size(image);
+	char cut_off[64] = "";
+
+	/* Too short to tell: a bzImage has its magic in the second sector. */
+	if (size < BZIMAGE_MIN_BYTES)
+		snprintf(cut_off, sizeof(cut_off), "; or cut off: it has %llu bytes",
+			 (unsigned long long)size);
+	return error_set(err, -ENOEXEC,
+			 "%s: not a kernel: neither a bzImage (as a distribution's "
+			 "/boot/vmlinuz-VERSION is) nor an ELF file%s",
+			 boot_image_name(image), cut_off);
+}
+
 int boot_load(const struct boot_config *config, struct boot_entry *entry, struct error *err)
 {
 	if (is_elf(config->kernel))
 		return boot_pvh_load(config, entry, err);
 	if (bzimage_detect(config->kernel))
 		return boot_linux_load(config, entry, err);
-	return error_set(err, -ENOEXEC,
-			 "%s: not a kernel: neither a bzImage (as /boot/vmlinuz-VERSION of a "
-			 "distribution is) nor an ELF file, or cut off after %llu bytes",
-			 boot_image_name(config->kernel),
-			 (unsigned long long)boot_image_size(config->kernel));
+	return not_a_kernel(config->kernel, err);
 }
 
 int boot_cmdline_write(const struct boot_config *config, uint64_t max_bytes, struct error *err)

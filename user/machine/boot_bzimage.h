@@ -19,6 +19,8 @@ struct boot_image;
 #define BZIMAGE_HDR_BYTES                                                                          \
 	(offsetof(struct boot_params, edd_mbr_sig_buffer) - offsetof(struct boot_params, hdr))
 
+#define BZIMAGE_MIN_BYTES 1024 /* one sector to boot from, one of set-up */
+
 struct bzimage {
 	union {
 		struct setup_header hdr; /* fields the kernel does not have yet are 0 */

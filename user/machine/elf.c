@@ -80,14 +80,33 @@ static int judge_place(struct elf *elf, const Elf64_Phdr *p, struct error *err)
 	return 0;
 }
 
-/* How much would do is said only where more memory would be at that address. */
+/* RAM that would hold all segments; 0 if no amount does, since none is ever at their addresses. */
+static uint64_t needed_bytes(const struct elf *elf)
+{
+	uint64_t end = 0;
+	unsigned int i;
+
+	for (i = 0; i < elf->ehdr.e_phnum; i++) {
+		const Elf64_Phdr *p = &elf->phdr[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (p->p_paddr > BOARD_LOW_RAM_END_GPA ||
+		    p->p_memsz > BOARD_LOW_RAM_END_GPA - p->p_paddr)
+			return 0;
+		end = MAX(end, p->p_paddr + p->p_memsz);
+	}
+	return end;
+}
+
 static int outside(struct elf *elf, const Elf64_Phdr *p, struct error *err)
 {
+	uint64_t needed = needed_bytes(elf);
 	char advice[64] = "damaged?";
 
-	if (p->p_paddr < BOARD_LOW_RAM_END_GPA && p->p_memsz <= BOARD_LOW_RAM_END_GPA - p->p_paddr)
+	if (needed)
 		snprintf(advice, sizeof(advice), "use --memory %lluM or more",
-			 (unsigned long long)ROUND_UP(p->p_paddr + p->p_memsz, MIB) / MIB);
+			 (unsigned long long)ROUND_UP(needed, MIB) / MIB);
 	return elf_error(elf, err, -E2BIG,
 			 "the segment at 0x%llx, %llu KiB, is outside of the guest's RAM "
 			 "(%llu MiB): %s",
@@ -172,24 +191,37 @@ free:
 	return ret;
 }
 
+/* First of all: what has none is no kernel for us, whatever else is wrong with it. */
+static int find_entry(struct elf *elf, struct error *err)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < elf->ehdr.e_phnum && !elf->has_entry; i++) {
+		if (elf->phdr[i].p_type == PT_NOTE)
+			ret = search_notes(elf, &elf->phdr[i], err);
+	}
+	if (ret || elf->has_entry)
+		return ret;
+	return elf_error(elf, err, -ENOEXEC,
+			 "an ELF file, but without a PVH entry note (Linux has one if it was built "
+			 "with CONFIG_PVH=y; as a bzImage it needs none)");
+}
+
 static int load_all(struct elf *elf, struct error *err)
 {
 	unsigned int i;
 	int ret;
 
 	ret = judge_header(elf, err);
+	if (!ret)
+		ret = find_entry(elf, err);
 	for (i = 0; !ret && i < elf->ehdr.e_phnum; i++) {
 		if (elf->phdr[i].p_type == PT_LOAD)
 			ret = load_segment(elf, &elf->phdr[i], err);
-		else if (elf->phdr[i].p_type == PT_NOTE && !elf->has_entry)
-			ret = search_notes(elf, &elf->phdr[i], err);
 	}
 	if (ret)
 		return ret;
-	if (!elf->has_entry)
-		return elf_error(elf, err, -ENOEXEC,
-				 "it has no PVH entry note (a Linux kernel has one if it was built "
-				 "with CONFIG_PVH=y)");
 	if (!guest_ram_hva(elf->ram, elf->kernel.entry, 1))
 		return elf_error(elf, err, -ENOEXEC,
 				 "its entry point 0x%x is outside of the guest's RAM",

@@ -16,7 +16,7 @@
 /* A whole kernel: headers, one segment of text, one PVH note. */
 struct kernel {
 	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdr[2];
+	Elf64_Phdr phdr[3]; /* the third is a spare */
 	struct {
 		Elf64_Nhdr head;
 		char name[4];
@@ -283,6 +283,34 @@ static void test_boot_pvh__refuses_segments_outside_of_ram(void **state)
 	}
 }
 
+/* The advice is for all segments at once; where no amount of memory helps, none is given. */
+static void test_boot_pvh__advises_enough_memory(void **state)
+{
+	struct kernel k = good_kernel();
+
+	k.phdr[0].p_memsz = BOOT_RAM_BYTES;
+	refused(state, &k, sizeof(k), "use --memory 17M");
+	k.ehdr.e_phnum = 3;
+	k.phdr[2] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = 20 * MIB, .p_memsz = MIB + 1 };
+	refused(state, &k, sizeof(k), "use --memory 22M");
+	k.ehdr.e_phnum = 2;
+	k.phdr[0].p_paddr = 0xaffff000;
+	k.phdr[0].p_memsz = 0x1000;
+	refused(state, &k, sizeof(k), "use --memory 2816M");
+	k.phdr[0].p_memsz = 0x1001;
+	refused(state, &k, sizeof(k), "damaged");
+}
+
+/* What has no note is told so, even if it lies where no kernel could. */
+static void test_boot_pvh__looks_for_the_note_first(void **state)
+{
+	struct kernel k = good_kernel();
+
+	k.phdr[0].p_paddr = BOOT_DATA_GPA;
+	k.ehdr.e_phnum = 1;
+	refused(state, &k, sizeof(k), "CONFIG_PVH");
+}
+
 /* A segment over boot data or ACPI tables would change what the kernel is told. */
 static void test_boot_pvh__refuses_segments_over_boot_data(void **state)
 {
@@ -391,6 +419,8 @@ int main(void)
 		TEST(test_boot_pvh__refuses_a_kernel_without_note),
 		TEST(test_boot_pvh__survives_lying_notes),
 		TEST(test_boot_pvh__refuses_segments_outside_of_ram),
+		TEST(test_boot_pvh__advises_enough_memory),
+		TEST(test_boot_pvh__looks_for_the_note_first),
 		TEST(test_boot_pvh__refuses_segments_over_boot_data),
 		TEST(test_boot_pvh__refuses_damaged_files),
 		TEST(test_boot_pvh__refuses_an_entry_outside_of_ram),
