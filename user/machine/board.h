@@ -87,7 +87,8 @@ struct machine {
 	struct reset reset;
 	struct pvpanic pvpanic;
 	struct panic_watch panic_watch;
-	bool panic_told;
+	struct AioTimer panic_timer;
+	bool panic_noted, panic_told;
 	uint64_t rsdp_gpa; /* of the ACPI tables; 0 = none */
 
 	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
@@ -111,13 +112,13 @@ void board_debug_exit_stop(struct machine *m);
 
 /*
  * power_board.c: how the guest ends its run, and ACPI. console_byte: all that the guest prints.
- * judge_exit: what a run that ended so ended by.
+ * judge_exit: what a run that ended so ended by; once, when all that it printed has been shown.
  */
 int board_power_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_power_stop(struct machine *m);
 int board_acpi_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_console_byte(struct machine *m, uint8_t byte);
-int board_judge_exit(const struct machine *m, int status);
+int board_judge_exit(struct machine *m, int status);
 
 /* iothreads.c. find: sets *iothread (NULL = main loop); -ENOENT with err. */
 int board_iothreads_start(struct machine *m, struct error *err) MUST_CHECK;

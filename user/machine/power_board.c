@@ -83,8 +83,9 @@ static const struct pci_host_port_ops reset_control_ops = {
 };
 
 /* The run's one line about it. */
-static void tell_panic(struct machine *m)
+static void tell_panic(void *opaque)
 {
+	struct machine *m = opaque;
 	const char *reason = panic_watch_reason(&m->panic_watch);
 
 	if (m->panic_told)
@@ -96,11 +97,17 @@ static void tell_panic(struct machine *m)
 		log_error("the guest's kernel panicked");
 }
 
+/* Told by a timer, which comes behind the bottom half that shows the console's lines so far. */
+static void note_panic(struct machine *m)
+{
+	if (!m->panic_noted)
+		aio_timer_mod_any(&m->panic_timer, clock_ns());
+	m->panic_noted = true;
+}
+
 static void on_pvpanic(void *opaque, unsigned int events)
 {
-	struct machine *m = opaque;
-
-	tell_panic(m);
+	note_panic(opaque);
 	/* A crash kernel ends the run itself: when it has written its dump, it resets. */
 	if (events & PVPANIC_PANICKED)
 		main_loop_quit_any(MACHINE_EXIT_PANIC);
@@ -109,19 +116,24 @@ static void on_pvpanic(void *opaque, unsigned int events)
 void board_console_byte(struct machine *m, uint8_t byte)
 {
 	if (panic_watch_put(&m->panic_watch, byte))
-		tell_panic(m);
+		note_panic(m);
 }
 
-int board_judge_exit(const struct machine *m, int status)
+int board_judge_exit(struct machine *m, int status)
 {
 	bool restarted = status == MACHINE_EXIT_RESET || status == MACHINE_EXIT_SHUTDOWN;
 
-	return restarted && m->panic_told ? MACHINE_EXIT_PANIC : status;
+	if (m->panic_noted)
+		tell_panic(m);
+	return restarted && m->panic_noted ? MACHINE_EXIT_PANIC : status;
 }
 
 int board_power_start(struct machine *m, struct error *err)
 {
-	aio_timer_init(main_loop_aio_context_any(), &m->power_alarm, on_power_alarm, m);
+	struct AioContext *ctx = main_loop_aio_context_any();
+
+	aio_timer_init(ctx, &m->power_alarm, on_power_alarm, m);
+	aio_timer_init(ctx, &m->panic_timer, tell_panic, m);
 	power_init(&m->power, &power_ops, m);
 	reset_init(&m->reset, on_reset, m);
 	pvpanic_init(&m->pvpanic, on_pvpanic, m);
@@ -141,4 +153,5 @@ void board_power_stop(struct machine *m)
 	pvpanic_release(&m->pvpanic);
 	reset_release(&m->reset);
 	power_release(&m->power);
+	aio_timer_del(&m->panic_timer);
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <handoff/bql.h>
+#include <handoff/clock.h>
 #include <handoff/irq_sink.h>
 #include <handoff/main_loop.h>
 #include <handoff/pci.h>
@@ -149,8 +150,8 @@ static void test_power_board__pvpanic(void **state)
 	assert_int_equal(in(m, PVPANIC_PORT, 1), 3);
 	out(m, PVPANIC_PORT, PVPANIC_PANICKED, 1);
 	out(m, RESET_CONTROL_PORT, RESET_CONTROL_VALUE, 1);
-	assert_true(m->panic_told);
 	assert_int_equal(end_of_run(m), MACHINE_EXIT_PANIC);
+	assert_true(m->panic_told);
 }
 
 /* With a crash kernel the guest goes on; its reset, dump written, is the end of a panic. */
@@ -159,19 +160,30 @@ static void test_power_board__crash_kernel(void **state)
 	struct machine *m = *state;
 
 	out(m, PVPANIC_PORT, PVPANIC_CRASH_LOADED, 1);
-	assert_true(m->panic_told);
+	assert_true(m->panic_noted);
 	out(m, RESET_CONTROL_PORT, RESET_CONTROL_VALUE, 1);
 	assert_int_equal(end_of_run(m), MACHINE_EXIT_PANIC);
 }
 
-/* A line on the console ends nothing: any program can print it. */
+static void quit(void *opaque)
+{
+	main_loop_quit_any(99);
+}
+
+/* A line on the console ends nothing, since any program can print it; it is told at once. */
 static void test_power_board__line_alone(void **state)
 {
 	struct machine *m = *state;
+	struct AioTimer later;
 
 	print(m, PANIC_LINE);
+	assert_true(m->panic_noted);
+	assert_false(m->panic_told);
+	aio_timer_init(main_loop_aio_context_any(), &later, quit, NULL);
+	aio_timer_mod_any(&later, clock_ns() + NS_PER_MS);
+	assert_int_equal(main_loop(), 99);
 	assert_true(m->panic_told);
-	assert_int_equal(end_of_run(m), 99);
+	assert_int_equal(board_judge_exit(m, 99), 99);
 }
 
 /* A line with a reset, or with a triple fault, is a panic; with a power off it is not. */
