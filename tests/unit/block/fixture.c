@@ -120,3 +120,44 @@ int request_run(struct BlockBackend *blk, enum blk_request_type type, int64_t of
 	request_submit(blk, &t);
 	return request_wait(&t);
 }
+
+/* --- two iothreads --------------------------------------------------------------------------- */
+
+struct loops loops;
+
+int loops_setup(void **state)
+{
+	if (fixture_setup(state) < 0)
+		return -1;
+	loops.a = fixture_iothread("a");
+	loops.b = fixture_iothread("b");
+	loops.ctx[0] = fixture_main();
+	loops.ctx[1] = iothread_get_aio_context(loops.a);
+	loops.ctx[2] = iothread_get_aio_context(loops.b);
+	return 0;
+}
+
+int loops_teardown(void **state)
+{
+	iothread_free(loops.a);
+	iothread_free(loops.b);
+	return fixture_teardown(state);
+}
+
+struct BlockBackend *backend(struct BlockDriverState *bs, const char *name)
+{
+	struct error err;
+	struct BlockBackend *blk = blk_new(name, bs, &err);
+
+	assert_non_null(blk);
+	return blk;
+}
+
+void move(struct BlockBackend *blk, struct AioContext *ctx)
+{
+	struct error err = { .msg = "" };
+
+	if (blk_set_aio_context(blk, ctx, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_ptr_equal(blk_get_aio_context(blk), ctx);
+}

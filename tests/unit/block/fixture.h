@@ -21,6 +21,19 @@ int fixture_teardown(void **state);
 struct AioContext *fixture_main(void);
 struct IOThread *fixture_iothread(const char *id);
 
+/* Or set-up and tear-down with two iothreads. */
+struct loops {
+	struct IOThread *a, *b;
+	struct AioContext *ctx[3]; /* main, a, b */
+};
+extern struct loops loops;
+int loops_setup(void **state);
+int loops_teardown(void **state);
+
+/* They succeed, or the test ends. */
+struct BlockBackend *backend(struct BlockDriverState *bs, const char *name);
+void move(struct BlockBackend *blk, struct AioContext *ctx);
+
 /* Runs the main context until nothing more is due. */
 void fixture_settle(void);
 

@@ -4,55 +4,11 @@
 
 #include <errno.h>
 
-struct loops {
-	struct IOThread *a, *b;
-	struct AioContext *ctx[3]; /* main, a, b */
-};
-
-static struct loops loops;
-
-static int setup(void **state)
-{
-	if (fixture_setup(state) < 0)
-		return -1;
-	loops.a = fixture_iothread("a");
-	loops.b = fixture_iothread("b");
-	loops.ctx[0] = fixture_main();
-	loops.ctx[1] = iothread_get_aio_context(loops.a);
-	loops.ctx[2] = iothread_get_aio_context(loops.b);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	iothread_free(loops.a);
-	iothread_free(loops.b);
-	return fixture_teardown(state);
-}
-
-static struct BlockBackend *backend(struct BlockDriverState *bs, const char *name)
-{
-	struct error err;
-	struct BlockBackend *blk = blk_new(name, bs, &err);
-
-	assert_non_null(blk);
-	return blk;
-}
-
 static void edge(struct BlockDriverState *parent, struct BlockDriverState *child)
 {
 	struct error err;
 
 	assert_non_null(bdrv_attach_child(parent, child, &err));
-}
-
-static void move(struct BlockBackend *blk, struct AioContext *ctx)
-{
-	struct error err = { .msg = "" };
-
-	if (blk_set_aio_context(blk, ctx, &err) < 0)
-		fail_msg("%s", err.msg);
-	assert_ptr_equal(blk_get_aio_context(blk), ctx);
 }
 
 /* An idle node goes main > a > b > main; its driver leaves and enters each time, once. */
@@ -385,5 +341,5 @@ int main(void)
 		cmocka_unit_test(test_context__asks_each_edge_once),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, loops_setup, loops_teardown);
 }

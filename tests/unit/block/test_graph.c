@@ -7,15 +7,6 @@
 
 #include <errno.h>
 
-static struct BlockBackend *backend(struct BlockDriverState *bs, const char *name)
-{
-	struct error err;
-	struct BlockBackend *blk = blk_new(name, bs, &err);
-
-	assert_non_null(blk);
-	return blk;
-}
-
 /*
  * A node lives as long as somebody holds it: the constructor's caller, its parents, its
  * backends.

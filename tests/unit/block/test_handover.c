@@ -12,50 +12,6 @@
 
 #define SWITCHES 1000
 
-struct loops {
-	struct IOThread *a, *b;
-	struct AioContext *ctx[3]; /* main, a, b */
-};
-
-static struct loops loops;
-
-static int setup(void **state)
-{
-	if (fixture_setup(state) < 0)
-		return -1;
-	loops.a = fixture_iothread("a");
-	loops.b = fixture_iothread("b");
-	loops.ctx[0] = fixture_main();
-	loops.ctx[1] = iothread_get_aio_context(loops.a);
-	loops.ctx[2] = iothread_get_aio_context(loops.b);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	iothread_free(loops.a);
-	iothread_free(loops.b);
-	return fixture_teardown(state);
-}
-
-static struct BlockBackend *backend(struct BlockDriverState *bs, const char *name)
-{
-	struct error err;
-	struct BlockBackend *blk = blk_new(name, bs, &err);
-
-	assert_non_null(blk);
-	return blk;
-}
-
-static void move(struct BlockBackend *blk, struct AioContext *ctx)
-{
-	struct error err = { .msg = "" };
-
-	if (blk_set_aio_context(blk, ctx, &err) < 0)
-		fail_msg("%s", err.msg);
-	assert_ptr_equal(blk_get_aio_context(blk), ctx);
-}
-
 /*
  * What is queued during the move goes down in the new context; inside an outer section it waits
  * on.
@@ -210,5 +166,5 @@ int main(void)
 		cmocka_unit_test(test_handover__moves_filter_under_load),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, loops_setup, loops_teardown);
 }
