@@ -97,10 +97,14 @@ static void tell_panic(void *opaque)
 		log_error("the guest's kernel panicked");
 }
 
-/* Told by a timer, which comes behind the bottom half that shows the console's lines so far. */
+/*
+ * Told by a timer, which comes behind the bottom half that hands over the console's lines so far;
+ * but at the end of the run where the console is on the screen: it is seen there, and a line of
+ * ours would fall into the middle of one of the guest's.
+ */
 static void note_panic(struct machine *m)
 {
-	if (!m->panic_noted)
+	if (!m->panic_noted && !m->config->console_stdio)
 		aio_timer_mod_any(&m->panic_timer, clock_ns());
 	m->panic_noted = true;
 }

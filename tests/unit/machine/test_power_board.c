@@ -15,10 +15,11 @@
 
 #define PANIC_LINE "[    2.5] Kernel panic - not syncing: Attempted to kill init!\r\n"
 
+static struct machine_config config = { .memory_bytes = 2 << 20, .cpus = 2 };
+
 static int machine_setup(void **state)
 {
 	static struct irq_sink sink;
-	static struct machine_config config = { .memory_bytes = 2 << 20, .cpus = 2 };
 	struct machine *m = calloc(1, sizeof(*m));
 	struct error err;
 	struct pci_host_config pci;
@@ -186,6 +187,23 @@ static void test_power_board__line_alone(void **state)
 	assert_int_equal(board_judge_exit(m, 99), 99);
 }
 
+/* Where the console is on the screen, it is told when the run has ended. */
+static void test_power_board__told_at_the_end(void **state)
+{
+	struct machine *m = *state;
+	struct AioTimer later;
+
+	config.console_stdio = true;
+	print(m, PANIC_LINE);
+	config.console_stdio = false;
+	aio_timer_init(main_loop_aio_context_any(), &later, quit, NULL);
+	aio_timer_mod_any(&later, clock_ns() + NS_PER_MS);
+	assert_int_equal(main_loop(), 99);
+	assert_false(m->panic_told);
+	assert_int_equal(board_judge_exit(m, MACHINE_EXIT_OK), MACHINE_EXIT_OK);
+	assert_true(m->panic_told);
+}
+
 /* A line with a reset, or with a triple fault, is a panic; with a power off it is not. */
 static void test_power_board__line_and_end(void **state)
 {
@@ -240,6 +258,7 @@ int main(void)
 		board_test(test_power_board__pvpanic),
 		board_test(test_power_board__crash_kernel),
 		board_test(test_power_board__line_alone),
+		board_test(test_power_board__told_at_the_end),
 		board_test(test_power_board__line_and_end),
 		board_test(test_power_board__tables),
 	};
