@@ -72,9 +72,7 @@ static void test_data__verifies_every_shape(void **state)
 		vm_run_use_file(&r, 0, 16 * MIB);
 		/* The small blocks of the first two are not aligned for O_DIRECT: bounced. */
 		r.config.disk[0].cache = i & 1 ? MACHINE_CACHE_WRITEBACK : MACHINE_CACHE_DIRECT;
-		vm_run(&r);
-		vm_run_assert_clean(&r);
-		vm_run_assert_exact(&r);
+		vm_run_well(&r);
 		vm_run_release(&r);
 	}
 }

@@ -27,9 +27,7 @@ static void test_ways__endless_spin_is_polled(void **state)
 	vm_run_init(&r, "rw=randread iodepth=1 requests=4000");
 	vm_run_use_layout(&r, state);
 	set_poll_max(&r, NS_PER_S);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_in_range(vm_run_sum(&r, arrivals_polled), vm_run_sum(&r, arrivals) / 2,
 			vm_run_sum(&r, arrivals));
 	assert_int_not_equal(vm_run_word(&r, "kicks"), 0);
@@ -47,9 +45,7 @@ static void test_ways__no_spin_is_notified(void **state)
 
 	vm_run_init(&r, "rw=randread iodepth=1 requests=5000");
 	set_poll_max(&r, 0);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_int_equal(vm_run_sum(&r, arrivals_polled), 0);
 	assert_in_range(vm_run_sum(&r, arrivals_notified), 1000, 5000);
 	vm_run_release(&r);
@@ -62,9 +58,7 @@ static void test_ways__main_loop_is_notified(void **state)
 
 	vm_run_init(&r, "rw=randread iodepth=1 requests=5000");
 	r.config.disk[0].iothread = NULL;
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_int_equal(vm_run_sum(&r, arrivals_polled), 0);
 	assert_in_range(vm_run_sum(&r, arrivals_notified), 1000, 5000);
 	vm_run_release(&r);
@@ -81,9 +75,7 @@ static void test_ways__bursts_are_polled_and_notified(void **state)
 	vm_run_need_two_cpus();
 	vm_run_init(&r, "rw=randread iodepth=1 requests=20000 thinktime=burst:200@5ms");
 	set_poll_max(&r, NS_PER_MS);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_in_range(vm_run_sum(&r, arrivals_polled), 100, 20000);
 	assert_in_range(vm_run_sum(&r, arrivals_notified), 50, 20000);
 	assert_int_not_equal(vm_run_word(&r, "kicks_suppressed"), 0);
@@ -97,9 +89,7 @@ static void test_ways__deep_queue_shares_kicks(void **state)
 
 	vm_run_init(&r, "rw=randread iodepth=32 requests=50000");
 	set_poll_max(&r, 0);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_int_equal(vm_run_sum(&r, arrivals_polled), 0);
 	assert_in_range(vm_run_word(&r, "kicks"), 1, 50000 / 4);
 	vm_run_release(&r);
@@ -164,9 +154,7 @@ static void test_ways__interrupts_announce_completions(void **state)
 
 	vm_run_init(&r, "rw=randread iodepth=1 requests=5000 completion=irq");
 	vm_run_use_layout(&r, state);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_int_equal(vm_run_word(&r, "irqs_missed"), 0);
 	assert_in_range(vm_run_word(&r, "irqs"), 1, vm_run_sum(&r, interrupts));
 	vm_run_release(&r);
@@ -182,9 +170,7 @@ static void test_ways__serves_four_queues(void **state)
 	vm_run_use_layout(&r, state);
 	vm_run_use_file(&r, 0, 16 * MIB);
 	r.config.disk[0].queues = 4;
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	for (i = 0; i < 4; i++) {
 		char word[16];
 
@@ -210,9 +196,7 @@ static void test_ways__serves_the_second_of_two_disks(void **state)
 	r.config.disk[1].iothread = (char *)"io1";
 	vm_run_use_file(&r, 0, 16 * MIB);
 	vm_run_use_file(&r, 1, 16 * MIB);
-	vm_run(&r);
-	vm_run_assert_clean(&r);
-	vm_run_assert_exact(&r);
+	vm_run_well(&r);
 	assert_string_equal(r.stats->queue[1].device, "disk1");
 	assert_int_equal(r.stats->queue[0].requests, 0);
 	assert_int_not_equal(r.stats->queue[1].requests, 0);

@@ -253,3 +253,10 @@ void vm_run_assert_exact(const struct vm_run *r)
 							  vm_run_sum(r, arrivals_recheck) +
 							  vm_run_sum(r, arrivals_userspace));
 }
+
+void vm_run_well(struct vm_run *r)
+{
+	vm_run(r);
+	vm_run_assert_clean(r);
+	vm_run_assert_exact(r);
+}

@@ -73,6 +73,9 @@ void vm_run_assert_clean(const struct vm_run *r);
 /* What the guest counted and what the device counted are the same numbers, and outcomes add up. */
 void vm_run_assert_exact(const struct vm_run *r);
 
+/* vm_run, and both of these hold. */
+void vm_run_well(struct vm_run *r);
+
 /* The folder of the test's own; removed by the group teardown. */
 const char *vm_run_folder(void);
 int vm_run_group_setup(void **state);

@@ -7,9 +7,31 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <linux/pci_regs.h>
 #include <handoff/bql.h>
 #include "msix_scene.h"
+
+/* For tests of one vector, 1, that is in use. */
+static int scene_setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	scene_init(s, VECTORS);
+	use(s, 1);
+	*state = s;
+	return 0;
+}
+
+static int scene_teardown(void **state)
+{
+	struct scene *s = *state;
+
+	msix_vector_unuse(&s->c.pci, 1);
+	scene_release(s);
+	free(s);
+	return 0;
+}
 
 /* Unmasked, a signal goes out with the entry's message, and none is pending. */
 static void test_msix_mask__fires(void **state)
@@ -89,37 +111,29 @@ static void test_msix_mask__mask_pending_unmask(void **state)
  */
 static void test_msix_mask__tells_only_changes(void **state)
 {
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, VECTORS);
-	use(&s, 1);
-	s.b.sink.masks = s.b.sink.sets = 0;
-	set_mask(&s, 1, true);
-	mask_by(&s, BY_FUNCTION, true);
-	assert_int_equal(s.b.sink.masks, 1);
-	set_mask(&s, 1, false);
-	assert_int_equal(s.b.sink.masks, 1);
-	mask_by(&s, BY_FUNCTION, false);
-	assert_int_equal(s.b.sink.masks, 2);
-	assert_int_equal(s.b.sink.sets, 0);
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	s->b.sink.masks = s->b.sink.sets = 0;
+	set_mask(s, 1, true);
+	mask_by(s, BY_FUNCTION, true);
+	assert_int_equal(s->b.sink.masks, 1);
+	set_mask(s, 1, false);
+	assert_int_equal(s->b.sink.masks, 1);
+	mask_by(s, BY_FUNCTION, false);
+	assert_int_equal(s->b.sink.masks, 2);
+	assert_int_equal(s->b.sink.sets, 0);
 }
 
 /* An unmasked vector is never pending, even in the moment before the sink has come to its signal.
  */
 static void test_msix_mask__unmasked_is_not_pending(void **state)
 {
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, VECTORS);
-	use(&s, 1);
-	msix_notify_any(&s.c.pci, 1);
-	assert_false(pending(&s, 1));
-	sink_poll(&s.b.sink);
-	assert_int_equal(s.b.sink.fired, 1);
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	msix_notify_any(&s->c.pci, 1);
+	assert_false(pending(s, 1));
+	sink_poll(&s->b.sink);
+	assert_int_equal(s->b.sink.fired, 1);
 }
 
 /* Two masks at once: lifting one of them fires nothing. */
@@ -173,63 +187,51 @@ static void test_msix_mask__vectors_are_independent(void **state)
 /* A message changed while unmasked is in force at once; one change, one call. */
 static void test_msix_mask__message_change_while_unmasked(void **state)
 {
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, VECTORS);
-	use(&s, 1);
-	s.b.sink.sets = 0;
-	mmio_write(&s.b, s.table + 16 + 8, 0x99);
-	assert_int_equal(s.b.sink.sets, 1);
-	mmio_write(&s.b, s.table + 16 + 8, 0x99);
-	assert_int_equal(s.b.sink.sets, 1);
-	msix_notify_any(&s.c.pci, 1);
-	sink_poll(&s.b.sink);
-	assert_int_equal(s.b.sink.last.data, 0x99);
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	s->b.sink.sets = 0;
+	mmio_write(&s->b, s->table + 16 + 8, 0x99);
+	assert_int_equal(s->b.sink.sets, 1);
+	mmio_write(&s->b, s->table + 16 + 8, 0x99);
+	assert_int_equal(s->b.sink.sets, 1);
+	msix_notify_any(&s->c.pci, 1);
+	sink_poll(&s->b.sink);
+	assert_int_equal(s->b.sink.last.data, 0x99);
 }
 
 /* While masked, the route is changed once, before it is unmasked: a pending signal takes the new
  * way. */
 static void test_msix_mask__message_change_while_masked(void **state)
 {
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, VECTORS);
-	use(&s, 1);
-	set_mask(&s, 1, true);
-	msix_notify_any(&s.c.pci, 1);
-	s.b.sink.sets = 0;
-	set_message(&s, 1, 0x1fee01000, 0x77);
-	assert_int_equal(s.b.sink.sets, 0);
-	set_mask(&s, 1, false);
-	assert_int_equal(s.b.sink.sets, 1);
-	assert_int_equal(s.b.sink.fired, 1);
-	assert_int_equal(s.b.sink.last.address, 0x1fee01000);
-	assert_int_equal(s.b.sink.last.data, 0x77);
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	set_mask(s, 1, true);
+	msix_notify_any(&s->c.pci, 1);
+	s->b.sink.sets = 0;
+	set_message(s, 1, 0x1fee01000, 0x77);
+	assert_int_equal(s->b.sink.sets, 0);
+	set_mask(s, 1, false);
+	assert_int_equal(s->b.sink.sets, 1);
+	assert_int_equal(s->b.sink.fired, 1);
+	assert_int_equal(s->b.sink.last.address, 0x1fee01000);
+	assert_int_equal(s->b.sink.last.data, 0x77);
 }
 
 /* A message the sink refuses leaves the vector silent with its signal pending, until a good one. */
 static void test_msix_mask__refused_message(void **state)
 {
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, VECTORS);
-	use(&s, 1);
-	s.b.sink.fail_set = -EINVAL;
-	mmio_write(&s.b, s.table + 16 + 8, 0xbad);
-	msix_notify_any(&s.c.pci, 1);
-	sink_poll(&s.b.sink);
-	assert_int_equal(s.b.sink.fired, 0);
-	assert_true(pending(&s, 1));
-	s.b.sink.fail_set = 0;
-	mmio_write(&s.b, s.table + 16 + 8, 0x600d);
-	assert_int_equal(s.b.sink.fired, 1);
-	assert_int_equal(s.b.sink.last.data, 0x600d);
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	s->b.sink.fail_set = -EINVAL;
+	mmio_write(&s->b, s->table + 16 + 8, 0xbad);
+	msix_notify_any(&s->c.pci, 1);
+	sink_poll(&s->b.sink);
+	assert_int_equal(s->b.sink.fired, 0);
+	assert_true(pending(s, 1));
+	s->b.sink.fail_set = 0;
+	mmio_write(&s->b, s->table + 16 + 8, 0x600d);
+	assert_int_equal(s->b.sink.fired, 1);
+	assert_int_equal(s->b.sink.last.data, 0x600d);
 }
 
 /* What was pending when the device let go stays pending; unmasked then, it is sent by hand, once.
@@ -293,47 +295,46 @@ static void test_msix_mask__storm_loses_nothing(void **state)
 {
 	pthread_t thread[2];
 	unsigned int i, before;
-	struct scene s;
+	struct scene *s = *state;
 
-	scene_init(&s, 4);
-	use(&s, 1);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, notify_often, &s.c.pci), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, notify_often, &s->c.pci), 0);
 	for (i = 0; i < 2000; i++) {
-		set_mask(&s, 1, i % 2);
-		sink_poll(&s.b.sink);
-		pending(&s, 1);
+		set_mask(s, 1, i % 2);
+		sink_poll(&s->b.sink);
+		pending(s, 1);
 	}
-	set_mask(&s, 1, true);
-	before = s.b.sink.fired;
+	set_mask(s, 1, true);
+	before = s->b.sink.fired;
 	for (i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
-	msix_notify_any(&s.c.pci, 1);
-	assert_true(pending(&s, 1));
-	assert_int_equal(s.b.sink.fired, before);
-	set_mask(&s, 1, false);
-	assert_int_equal(s.b.sink.fired, before + 1);
-	assert_true(s.b.sink.fired <= 2 * SIGNALS + 1);
-	assert_false(pending(&s, 1));
-	msix_vector_unuse(&s.c.pci, 1);
-	scene_release(&s);
+	msix_notify_any(&s->c.pci, 1);
+	assert_true(pending(s, 1));
+	assert_int_equal(s->b.sink.fired, before);
+	set_mask(s, 1, false);
+	assert_int_equal(s->b.sink.fired, before + 1);
+	assert_true(s->b.sink.fired <= 2 * SIGNALS + 1);
+	assert_false(pending(s, 1));
 }
+
+#define IN_SCENE(name)                                                                             \
+	cmocka_unit_test_setup_teardown(test_msix_mask__##name, scene_setup, scene_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_msix_mask__fires),
 		cmocka_unit_test(test_msix_mask__mask_pending_unmask),
-		cmocka_unit_test(test_msix_mask__tells_only_changes),
-		cmocka_unit_test(test_msix_mask__unmasked_is_not_pending),
+		IN_SCENE(tells_only_changes),
+		IN_SCENE(unmasked_is_not_pending),
 		cmocka_unit_test(test_msix_mask__all_masks_must_go),
 		cmocka_unit_test(test_msix_mask__vectors_are_independent),
-		cmocka_unit_test(test_msix_mask__message_change_while_unmasked),
-		cmocka_unit_test(test_msix_mask__message_change_while_masked),
-		cmocka_unit_test(test_msix_mask__refused_message),
+		IN_SCENE(message_change_while_unmasked),
+		IN_SCENE(message_change_while_masked),
+		IN_SCENE(refused_message),
 		cmocka_unit_test(test_msix_mask__pending_survives_unuse),
 		cmocka_unit_test(test_msix_mask__pending_survives_until_next_use),
-		cmocka_unit_test(test_msix_mask__storm_loses_nothing),
+		IN_SCENE(storm_loses_nothing),
 	};
 	int ret;
 
