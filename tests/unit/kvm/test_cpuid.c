@@ -18,7 +18,8 @@ static const struct kvm_cpuid_entry2 intel[] = {
 	  .flags = INDEXED,
 	  .eax = 0xfc004121 /* 2 threads share L1d */ },
 	{ .function = 4, .index = 1, .flags = INDEXED, .eax = 0xfc07c163 /* 32 share L3 */ },
-	{ .function = 4, .index = 2, .flags = INDEXED, .eax = 0 },
+	{ .function = 4, .index = 2, .flags = INDEXED, .eax = 0xfc004143 /* 2 share L2 */ },
+	{ .function = 4, .index = 3, .flags = INDEXED, .eax = 0 },
 	{ .function = 0xb, .flags = INDEXED, .edx = 77 },
 	{ .function = 0x1f, .flags = INDEXED, .ebx = 9, .ecx = 0x100, .edx = 77 },
 	{ .function = 0x80000001, .ecx = 1 },
@@ -147,19 +148,21 @@ static void test_cpuid__adds_no_leaf_the_cpu_lacks(void **state)
 	test_free(cpuid);
 }
 
-/* A full table is not overrun. */
+/* A table without room for both subleaves is not overrun, and gets none. */
 static void test_cpuid__full_table_is_left_alone(void **state)
 {
 	struct kvm_cpuid_entry2 full[KVM_CPUID_ENTRIES] = { { .function = 0, .eax = 0xd } };
-	struct kvm_cpuid2 *cpuid;
-	unsigned int i;
+	unsigned int i, n;
 
 	for (i = 1; i < KVM_CPUID_ENTRIES; i++)
 		full[i].function = 0x50000000 + i;
-	cpuid = filled(full, KVM_CPUID_ENTRIES, 0, 2);
-	assert_int_equal(cpuid->nent, KVM_CPUID_ENTRIES);
-	assert_null(leaf(cpuid, 0xb, 0));
-	test_free(cpuid);
+	for (n = KVM_CPUID_ENTRIES - 2; n <= KVM_CPUID_ENTRIES; n++) {
+		struct kvm_cpuid2 *cpuid = filled(full, n, 0, 2);
+
+		assert_int_equal(cpuid->nent, n > KVM_CPUID_ENTRIES - 2 ? n : n + 2);
+		assert_true(!leaf(cpuid, 0xb, 0) == (n > KVM_CPUID_ENTRIES - 2));
+		test_free(cpuid);
+	}
 }
 
 /* The last level of cache is everybody's, the others are each vCPU's own. */
@@ -169,7 +172,8 @@ static void test_cpuid__only_the_last_cache_is_shared(void **state)
 
 	assert_int_equal(leaf(cpuid, 4, 0)->eax, 3u << 26 | 0x121);
 	assert_int_equal(leaf(cpuid, 4, 1)->eax, 3u << 26 | 3u << 14 | 0x163);
-	assert_int_equal(leaf(cpuid, 4, 2)->eax, 0);
+	assert_int_equal(leaf(cpuid, 4, 2)->eax, 3u << 26 | 0x143);
+	assert_int_equal(leaf(cpuid, 4, 3)->eax, 0);
 	test_free(cpuid);
 	cpuid = filled(amd, ARRAY_SIZE(amd), 1, 2);
 	assert_int_equal(leaf(cpuid, 0x8000001d, 0)->eax, 0x121);

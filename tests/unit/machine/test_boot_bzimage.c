@@ -261,9 +261,9 @@ static void test_boot_bzimage__refuses_hostile_headers(void **state)
 	refused(state, &k, sizeof(k), "never RAM");
 	k = good_bzimage();
 	k.hdr.pref_address = UINT64_MAX;
-	refused(state, &k, sizeof(k), "damaged");
+	refused(state, &k, sizeof(k), "wants to lie at");
 	k.hdr.pref_address = 0x100000000;
-	refused(state, &k, sizeof(k), "damaged");
+	refused(state, &k, sizeof(k), "wants to lie at");
 	k.hdr.pref_address = UINT32_MAX;
 	refused(state, &k, sizeof(k), "never RAM");
 	k = good_bzimage();
@@ -290,6 +290,10 @@ static void test_boot_bzimage__tells_the_memory_it_needs(void **state)
 	struct boot_entry entry;
 	struct error err = { "" };
 
+	k.hdr.init_size = BOOT_RAM_BYTES - TEST_LOAD_GPA;
+	assert_int_equal(boot(*state, &k, sizeof(k), "", &entry, &err), 0);
+	k.hdr.init_size++;
+	refused(state, &k, sizeof(k), "use --memory 17M");
 	k.hdr.init_size = 20 * MIB + 5;
 	refused(state, &k, sizeof(k), "use --memory 23M");
 	ram = guest_ram_new(23 * MIB, 23 * MIB, &err);

@@ -199,6 +199,32 @@ static void test_boot_pvh__tells_the_initrd(void **state)
 	assert_string_equal(got, initrd);
 }
 
+/* It keeps off the highest segment, wherever that stands in the table. */
+static void test_boot_pvh__keeps_an_initrd_off_the_kernel(void **state)
+{
+	struct kernel k = good_kernel();
+	struct boot_bytes boot = { .kernel = &k, .kernel_bytes = sizeof(k), .cmdline = "" };
+	struct boot_entry entry;
+	struct error err = { "" };
+	unsigned int i;
+
+	boot.initrd = test_calloc(1, 6 * MIB + 1);
+	k.ehdr.e_phnum = 3;
+	for (i = 0; i < 2; i++) {
+		k.phdr[2] = k.phdr[0];
+		k.phdr[i ? 0 : 2].p_paddr = 9 * MIB;
+		k.phdr[i ? 0 : 2].p_memsz = MIB;
+		boot.initrd_bytes = 6 * MIB;
+		assert_int_equal(boot_from_bytes(*state, &boot, &entry, &err), 0);
+		boot.initrd_bytes = 6 * MIB + 1;
+		assert_int_equal(boot_from_bytes(*state, &boot, &entry, &err), -E2BIG);
+		assert_non_null(strstr(err.msg, BOOT_INITRD_NAME));
+		k.phdr[0].p_paddr = TEXT_GPA;
+		k.phdr[0].p_memsz = k.phdr[0].p_filesz;
+	}
+	test_free((void *)boot.initrd);
+}
+
 /* Linux writes its note's address in 4 bytes on some versions: both widths are read. */
 static void test_boot_pvh__takes_a_short_note(void **state)
 {
@@ -293,6 +319,8 @@ static void test_boot_pvh__advises_enough_memory(void **state)
 	k.ehdr.e_phnum = 3;
 	k.phdr[2] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = 20 * MIB, .p_memsz = MIB + 1 };
 	refused(state, &k, sizeof(k), "use --memory 22M");
+	k.phdr[2].p_paddr = 2 * MIB;
+	refused(state, &k, sizeof(k), "use --memory 17M");
 	k.ehdr.e_phnum = 2;
 	k.phdr[0].p_paddr = 0xaffff000;
 	k.phdr[0].p_memsz = 0x1000;
@@ -414,6 +442,7 @@ int main(void)
 		TEST(test_boot_pvh__tells_high_memory),
 		TEST(test_boot_pvh__tells_command_line_and_rsdp),
 		TEST(test_boot_pvh__tells_the_initrd),
+		TEST(test_boot_pvh__keeps_an_initrd_off_the_kernel),
 		TEST(test_boot_pvh__takes_a_short_note),
 		TEST(test_boot_pvh__refuses_other_machines),
 		TEST(test_boot_pvh__refuses_a_kernel_without_note),
