@@ -106,6 +106,7 @@ static json_t *outcomes_json(const struct report_queue *q)
 static json_t *queue_json(const struct report_queue *q)
 {
 	bool kicks_known = q->kicks_evidence != EVIDENCE_ABSENT;
+	bool injects_known = q->stage[STAGE_INJECT].evidence != EVIDENCE_ABSENT;
 	json_t *out = json_object();
 
 	put_text(out, "device", q->device);
@@ -121,9 +122,14 @@ static json_t *queue_json(const struct report_queue *q)
 	put_known(out, "wasted_kicks", view_wasted_known(q), q->wasted_kicks);
 	put_share(out, "kicks_per_request", kicks_known, q->kicks, q->requests);
 	put_uint(out, "kicks_vmm", q->kicks_vmm);
+	put_text(out, "left_evidence", evidence_name(q->left_evidence));
+	put_known(out, "kicks_left", q->left_evidence != EVIDENCE_ABSENT, q->kicks_left);
+	put_uint(out, "kicks_left_vmm", q->kicks_left_vmm);
 	put_uint(out, "requests", q->requests);
 	put_uint(out, "completions", q->completions);
 	put_uint(out, "interrupts", q->interrupts);
+	put_known(out, "injected", injects_known, q->injected);
+	put_known(out, "posted", injects_known, q->posted);
 	put_uint(out, "interrupts_suppressed", q->interrupts_suppressed);
 	put_uint(out, "spurious", q->spurious);
 	put_uint(out, "errors", q->errors);
@@ -186,30 +192,67 @@ static json_t *reasons_json(const struct report_vcpu *v)
 	return out;
 }
 
-/* The last three have tracepoints of their own, which also fire where kvm_exit does not. */
-static json_t *vcpu_json(const struct report *r, const struct report_vcpu *v)
+static json_t *vcpu_json(const struct report_vcpu *v)
 {
-	bool exits_known = v->exits_evidence != EVIDENCE_ABSENT;
+	bool exits = v->exits_evidence != EVIDENCE_ABSENT;
+	bool reasons = v->reasons_evidence != EVIDENCE_ABSENT;
+	bool mmio = v->mmio_evidence != EVIDENCE_ABSENT, pio = v->pio_evidence != EVIDENCE_ABSENT;
 	json_t *out = json_object();
 
 	put_uint(out, "tid", v->tid);
 	put_uint(out, "id", v->id);
 	put_text(out, "exits_evidence", evidence_name(v->exits_evidence));
 	put_reason(out, "exits_reason", v->exits_reason);
-	put_known(out, "exits", exits_known, v->exits);
-	json_object_set_new(out, "exits_by_reason", exits_known ? reasons_json(v) : json_null());
-	put_known(out, "mmio_writes", view_hooked(r, "kvm_mmio"), v->mmio_writes);
-	put_known(out, "pio", view_hooked(r, "kvm_pio"), v->pio);
-	put_known(out, "user_exits", view_hooked(r, "kvm_userspace_exit"), v->user_exits);
+	put_known(out, "exits", exits, v->exits);
+	put_known(out, "entries", exits, v->entries);
+	put_text(out, "reasons_evidence", evidence_name(v->reasons_evidence));
+	put_reason(out, "reasons_reason", v->reasons_reason);
+	json_object_set_new(out, "exits_by_reason", reasons ? reasons_json(v) : json_null());
+	put_text(out, "mmio_evidence", evidence_name(v->mmio_evidence));
+	put_known(out, "mmio_writes", mmio, v->mmio_writes);
+	put_known(out, "mmio_reads", mmio, v->mmio_reads);
+	put_text(out, "pio_evidence", evidence_name(v->pio_evidence));
+	put_known(out, "pio", pio, v->pio);
+	put_known(out, "pio_writes", pio, v->pio_writes);
+	put_text(out, "user_exits_evidence", evidence_name(v->user_exits_evidence));
+	put_known(out, "user_exits", v->user_exits_evidence != EVIDENCE_ABSENT, v->user_exits);
 	return out;
 }
 
-static json_t *vcpus_json(const struct report *r)
+static json_t *addresses_json(const struct report_io *io)
 {
 	json_t *out = json_array();
 
-	for (uint32_t i = 0; i < r->n_vcpus; i++)
-		json_array_append_new(out, vcpu_json(r, &r->vcpu[i]));
+	for (uint32_t i = 0; i < io->n_address; i++) {
+		const struct report_address *a = &io->address[i];
+
+		json_t *row = json_pack("{sI ss ss sI}", "gpa", (json_int_t)a->gpa, "space",
+					a->pio ? "pio" : "mmio", "access",
+					a->write ? "write" : "read", "count", (json_int_t)a->count);
+
+		put_known(row, "left", a->write, a->left);
+		json_array_append_new(out, row);
+	}
+	return out;
+}
+
+/* What all vCPUs touched outside guest memory; addresses are those that are no queue's. */
+static json_t *io_json(const struct report_io *io)
+{
+	bool mmio = io->mmio_evidence != EVIDENCE_ABSENT, pio = io->pio_evidence != EVIDENCE_ABSENT;
+	bool any = mmio || pio;
+	json_t *out = json_object();
+
+	put_text(out, "mmio_evidence", evidence_name(io->mmio_evidence));
+	put_known(out, "mmio_writes", mmio, io->mmio_writes);
+	put_known(out, "mmio_reads", mmio, io->mmio_reads);
+	put_text(out, "pio_evidence", evidence_name(io->pio_evidence));
+	put_known(out, "pio_writes", pio, io->pio_writes);
+	put_known(out, "pio_reads", pio, io->pio_reads);
+	put_known(out, "kicks", any, io->kicks);
+	put_known(out, "untracked", any, io->untracked);
+	put_known(out, "addresses", any, io->addresses);
+	json_object_set_new(out, "by_address", any ? addresses_json(io) : json_null());
 	return out;
 }
 
@@ -313,7 +356,8 @@ json_t *view_json_document(const struct report *r)
 	json_object_set_new(root, "stages", stages_json(r->stage, true));
 	ROWS("queues", r->n_queues, r->queue, queue_json);
 	ROWS("loops", r->n_loops, r->loop, loop_json);
-	json_object_set_new(root, "vcpus", vcpus_json(r));
+	ROWS("vcpus", r->n_vcpus, r->vcpu, vcpu_json);
+	json_object_set_new(root, "io", io_json(&r->io));
 	json_object_set_new(root, "handovers", handovers_json(r));
 	put_uint(root, "handovers_total", r->handovers_total);
 	json_object_set_new(root, "losses", losses_json(r));

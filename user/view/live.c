@@ -190,7 +190,7 @@ static void draw_vcpus(const struct report *r, int *y, int limit)
 	view_row_vcpu_header(row, sizeof(row));
 	put(y, limit, A_REVERSE, row);
 	for (uint32_t i = 0; i < r->n_vcpus; i++) {
-		view_row_vcpu(r, &r->vcpu[i], row, sizeof(row));
+		view_row_vcpu(&r->vcpu[i], row, sizeof(row));
 		put(y, limit, A_NORMAL, row);
 	}
 }

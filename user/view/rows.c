@@ -12,7 +12,8 @@
 
 #include "rows.h"
 
-#define VIEW_REASONS 5u /* of a vCPU's exits on its row */
+#define VIEW_REASONS   5u /* of a vCPU's exits on its row */
+#define VIEW_ADDRESSES 3u /* beside kicks that are named */
 
 bool view_utf8(void)
 {
@@ -138,11 +139,6 @@ bool view_wasted_known(const struct report_queue *q)
 	return q->kicks_evidence != EVIDENCE_ABSENT && q->outcome_evidence != EVIDENCE_ABSENT;
 }
 
-bool view_hooked(const struct report *r, const char *hook)
-{
-	return strstr(r->hooks, hook) != NULL;
-}
-
 bool view_watched(const struct report *r)
 {
 	return r->hooks[0] != '\0';
@@ -208,14 +204,17 @@ void view_row_loop(const struct report_loop *l, char *buf, size_t size)
 
 bool view_vcpus_known(const struct report *r)
 {
-	return r->n_vcpus && (r->vcpu[0].exits_evidence != EVIDENCE_ABSENT ||
-			      view_hooked(r, "kvm_mmio") || view_hooked(r, "kvm_pio"));
+	const struct report_vcpu *v = &r->vcpu[0];
+
+	return r->n_vcpus &&
+	       (v->exits_evidence != EVIDENCE_ABSENT || v->mmio_evidence != EVIDENCE_ABSENT ||
+		v->pio_evidence != EVIDENCE_ABSENT);
 }
 
 void view_row_vcpu_header(char *buf, size_t size)
 {
-	snprintf(buf, size, "%-8s %6s %6s %6s %6s  %s", "VCPU", "EXITS", "MMIO", "PIO", "USER",
-		 "MOST OFTEN");
+	snprintf(buf, size, "%-8s %6s %6s %6s %6s %6s  %s", "VCPU", "EXITS", "MMIO-W", "MMIO-R",
+		 "PIO", "USER", "MOST OFTEN");
 }
 
 /* "npf 61.2%  hlt 20.1%": the report has them in order of frequency. */
@@ -234,22 +233,50 @@ static void most_often(const struct report_vcpu *v, char *buf, size_t size)
 	}
 }
 
-static const char *count_or_absent(char buf[16], bool known, uint64_t n)
+static const char *count_or_absent(char buf[16], enum evidence evidence, uint64_t n)
 {
-	return known ? view_count(buf, n) : "absent";
+	return evidence != EVIDENCE_ABSENT ? view_count(buf, n) : "absent";
 }
 
-void view_row_vcpu(const struct report *r, const struct report_vcpu *v, char *buf, size_t size)
+void view_row_vcpu(const struct report_vcpu *v, char *buf, size_t size)
 {
-	bool exits_known = v->exits_evidence != EVIDENCE_ABSENT;
-	char exits[16], mmio[16], pio[16], user[16], reasons[160] = "";
+	char exits[16], writes[16], reads[16], pio[16], user[16], reasons[160] = "";
 
-	if (exits_known)
+	if (v->reasons_evidence != EVIDENCE_ABSENT)
 		most_often(v, reasons, sizeof(reasons));
-	snprintf(buf, size, "%-8u %6s %6s %6s %6s  %s", v->id,
-		 count_or_absent(exits, exits_known, v->exits),
-		 count_or_absent(mmio, view_hooked(r, "kvm_mmio"), v->mmio_writes),
-		 count_or_absent(pio, view_hooked(r, "kvm_pio"), v->pio),
-		 count_or_absent(user, view_hooked(r, "kvm_userspace_exit"), v->user_exits),
-		 reasons);
+	snprintf(buf, size, "%-8u %6s %6s %6s %6s %6s  %s", v->id,
+		 count_or_absent(exits, v->exits_evidence, v->exits),
+		 count_or_absent(writes, v->mmio_evidence, v->mmio_writes),
+		 count_or_absent(reads, v->mmio_evidence, v->mmio_reads),
+		 count_or_absent(pio, v->pio_evidence, v->pio),
+		 count_or_absent(user, v->user_exits_evidence, v->user_exits), reasons);
+}
+
+/* The most frequent writes that are no kicks, as " 0xfee000b0 12". */
+static void other_writes(const struct report_io *io, char *buf, size_t size)
+{
+	char count[16];
+	size_t fill = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0, shown = 0; i < io->n_address && shown < VIEW_ADDRESSES && fill < size;
+	     i++) {
+		const struct report_address *a = &io->address[i];
+
+		if (a->pio || !a->write || !a->count)
+			continue;
+		fill += (size_t)snprintf(buf + fill, size - fill, "%s 0x%llx %s", shown ? "," : ":",
+					 (unsigned long long)a->gpa, view_count(count, a->count));
+		shown++;
+	}
+}
+
+void view_row_writes(const struct report_io *io, char *buf, size_t size)
+{
+	char writes[16], kicks[16], others[16], where[160];
+
+	other_writes(io, where, sizeof(where));
+	snprintf(buf, size, "Of %s writes to device memory %s were kicks, %s others%s",
+		 view_count(writes, io->mmio_writes), view_count(kicks, io->kicks),
+		 view_count(others, io->mmio_writes - MIN(io->kicks, io->mmio_writes)), where);
 }

@@ -13,6 +13,7 @@
 #include <abi/model.h>
 
 struct report;
+struct report_io;
 struct report_loop;
 struct report_queue;
 struct report_stage;
@@ -33,7 +34,9 @@ void view_row_queue(const struct report_queue *q, char *buf, size_t size);
 void view_row_loop_header(char *buf, size_t size);
 void view_row_loop(const struct report_loop *l, char *buf, size_t size);
 void view_row_vcpu_header(char *buf, size_t size);
-void view_row_vcpu(const struct report *r, const struct report_vcpu *v, char *buf, size_t size);
+void view_row_vcpu(const struct report_vcpu *v, char *buf, size_t size);
+/* A sentence: kicks and other writes to device memory, where mmio_evidence is not absent. */
+void view_row_writes(const struct report_io *io, char *buf, size_t size);
 
 void view_spark(const struct hist *h, bool utf8, char *buf, size_t size);
 /*
@@ -43,8 +46,7 @@ void view_spark(const struct hist *h, bool utf8, char *buf, size_t size);
  */
 bool view_outcome_known(const struct report_queue *q, enum outcome o);
 bool view_wasted_known(const struct report_queue *q);
-/* A program on this tracepoint was attached; any at all: only then there was something to lose. */
-bool view_hooked(const struct report *r, const char *hook);
+/* A program was attached: only then there was something to lose. */
 bool view_watched(const struct report *r);
 /* Did anyone watch the vCPUs? */
 bool view_vcpus_known(const struct report *r);

@@ -93,11 +93,15 @@ static void put_vcpus(const struct report *r, unsigned int width, FILE *to)
 	view_row_vcpu_header(row, sizeof(row));
 	put_row(to, row, width);
 	for (uint32_t i = 0; i < MIN(r->n_vcpus, SUMMARY_VCPUS); i++) {
-		view_row_vcpu(r, &r->vcpu[i], row, sizeof(row));
+		view_row_vcpu(&r->vcpu[i], row, sizeof(row));
 		put_row(to, row, width);
 	}
 	if (r->n_vcpus > SUMMARY_VCPUS)
 		fprintf(to, "and %u more, in the JSON report\n", r->n_vcpus - SUMMARY_VCPUS);
+	if (r->io.mmio_evidence != EVIDENCE_ABSENT) {
+		view_row_writes(&r->io, row, sizeof(row));
+		put_row(to, row, width);
+	}
 }
 
 /* What the numbers say, in a sentence: the answer to the question the tool asks. */

@@ -84,7 +84,10 @@ void sample_set_evidence(struct report *r, enum evidence evidence)
 		l->cpu = absent ? -1 : 1;
 		snprintf(l->account_reason, sizeof(l->account_reason), "%s", reason);
 	}
-	v->exits_evidence = evidence;
+	v->exits_evidence = v->reasons_evidence = evidence;
+	v->mmio_evidence = v->pio_evidence = v->user_exits_evidence = evidence;
+	r->io.mmio_evidence = r->io.pio_evidence = evidence;
+	q->left_evidence = evidence;
 	v->exits = absent ? 0 : 300;
 	v->n_reasons = absent ? 0 : 1;
 	snprintf(v->reason[0].name, sizeof(v->reason[0].name), "npf");
@@ -101,6 +104,15 @@ struct report *sample_report(void)
 	snprintf(r->kernel, sizeof(r->kernel), "6.1.0");
 	snprintf(r->kvm, sizeof(r->kvm), "KVM");
 	snprintf(r->hooks, sizeof(r->hooks), "kvm_mmio kvm_pio kvm_userspace_exit sched_switch");
+	r->io = (struct report_io){
+		.mmio_evidence = EVIDENCE_EXACT,
+		.mmio_writes = 130,
+		.kicks = 100,
+		.addresses = 2,
+		.n_address = 2,
+		.address = { { .gpa = 0xfee000b0, .write = true, .count = 30 },
+			     { .gpa = 0x3f8, .pio = true, .write = true, .count = 20 } },
+	};
 	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
 	r->pid = 42;
 	r->duration_ns = 2000000000;
@@ -109,6 +121,7 @@ struct report *sample_report(void)
 	fill_loop(r, "main", STATS_LOOP_MAIN);
 	fill_loop(r, "io0", STATS_LOOP_IOTHREAD);
 	r->vcpu[r->n_vcpus++] = (struct report_vcpu){ .tid = 200,
+						      .mmio_evidence = EVIDENCE_EXACT,
 						      .mmio_writes = 100,
 						      .exits_reason = "never fired" };
 	r->handover[r->n_handovers++] =

@@ -28,9 +28,9 @@ static json_t *sample_document(void)
 /* Every top-level key of the schema is there. */
 static void test_json__has_all_keys(void **state)
 {
-	static const char *const keys[] = { "schema",	"handoff",   "host",   "vmm",
-					    "interval", "stages",    "queues", "loops",
-					    "vcpus",	"handovers", "losses", "guest" };
+	static const char *const keys[] = { "schema",	 "handoff", "host",  "vmm",   "interval",
+					    "stages",	 "queues",  "loops", "vcpus", "io",
+					    "handovers", "losses",  "guest" };
 	json_t *root = sample_document();
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -135,6 +135,7 @@ static void test_json__untraced_figures_are_null(void **state)
 	json_t *root, *queue, *outcomes, *vcpu;
 
 	r->queue[0].outcome_evidence = EVIDENCE_ABSENT;
+	r->vcpu[0].mmio_evidence = EVIDENCE_ABSENT;
 	r->hooks[0] = '\0';
 	root = view_json_document(r);
 	queue = json_array_get(json_object_get(root, "queues"), 0);
@@ -153,11 +154,12 @@ static void test_json__untraced_figures_are_null(void **state)
 	report_free(r);
 }
 
-/* Below these is data, not shape: exit reasons by name, the guest's own words, buckets. */
+/* Below these is data, not shape: exit reasons by name, the guest's own words, buckets,
+ * addresses. */
 static bool is_open(const char *path)
 {
 	return !strcmp(path, ".vcpus[].exits_by_reason") || !strcmp(path, ".guest") ||
-	       !strcmp(path, ".stages[].hist");
+	       !strcmp(path, ".stages[].hist") || !strcmp(path, ".io.by_address");
 }
 
 /* Every key with its way to it, sorted: the shape of a document. Rows of a table count once. */

@@ -154,15 +154,19 @@ static void test_text__vcpus_have_their_exits(void **state)
 	struct report *r = sample_report();
 	char row[VIEW_ROW], *text;
 
-	view_row_vcpu(r, &r->vcpu[0], row, sizeof(row));
-	assert_string_equal(row, "0        absent    100      0      0  ");
+	view_row_vcpu(&r->vcpu[0], row, sizeof(row));
+	assert_string_equal(row, "0        absent    100      0 absent absent  ");
+	view_row_writes(&r->io, row, sizeof(row));
+	assert_string_equal(row, "Of 130 writes to device memory 100 were kicks, 30 others: "
+				 "0xfee000b0 30");
 	sample_set_evidence(r, EVIDENCE_EXACT);
 	r->vcpu[0].exits = 400;
 	r->vcpu[0].n_reasons = 2;
 	snprintf(r->vcpu[0].reason[1].name, sizeof(r->vcpu[0].reason[1].name), "hlt");
 	r->vcpu[0].reason[1].count = 100;
-	view_row_vcpu(r, &r->vcpu[0], row, sizeof(row));
-	assert_string_equal(row, "0           400    100      0      0  npf 75.0%  hlt 25.0%");
+	view_row_vcpu(&r->vcpu[0], row, sizeof(row));
+	assert_string_equal(row,
+			    "0           400    100      0      0      0  npf 75.0%  hlt 25.0%");
 	text = summary(r, 200);
 	assert_non_null(strstr(text, "VCPU"));
 	free(text);
