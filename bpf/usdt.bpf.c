@@ -23,24 +23,33 @@ struct window {
 	__u64 woke_ns;	 /* 0 = nobody was woken, or not this thread */
 };
 
-/* Takes `signals` kicks out of the window; what KVM has signalled since the read stays. */
+/*
+ * Takes `signals` kicks out of the window; what KVM has signalled since the read stays. A vCPU may
+ * kick at this very moment: what is later than `now` is of the next window.
+ */
 static __always_inline struct window window_close(struct kick_state *state, __u32 tid,
 						  __u64 signals, __u64 now)
 {
 	__u64 pending = state->pending, left = 0;
+	__u64 signal_ns = state->signal_ns, woke_ns = state->woke_ns;
 	struct window w = {};
 
 	if (pending)
 		w.first_ns = state->first_ns ?: state->last_ns;
-	w.signal_ns = state->signal_ns;
-	if (state->woke_ns && state->woke_tid == tid)
-		w.woke_ns = state->woke_ns;
-	if (pending > signals && now - state->last_ns < FRESH_KICK_NS)
+	if (w.first_ns > now)
+		w.first_ns = 0;
+	if (pending > signals && now < state->last_ns + FRESH_KICK_NS)
 		left = pending - signals;
 	ADD(state->pending, left - pending);
 	state->first_ns = left ? state->last_ns : 0;
-	state->signal_ns = 0;
-	state->woke_ns = 0;
+	if (signal_ns <= now) {
+		w.signal_ns = signal_ns;
+		state->signal_ns = 0;
+	}
+	if (woke_ns <= now) {
+		w.woke_ns = state->woke_tid == tid ? woke_ns : 0;
+		state->woke_ns = 0;
+	}
 	state->consumed += signals;
 	return w;
 }

@@ -73,7 +73,8 @@ static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 		struct accepted_irq *irq = &v->irq[i];
 
 		t_ns = irq->t_ns;
-		if (t_ns <= 1)
+		/* Accepted this very moment: for the next entry. */
+		if (t_ns <= 1 || t_ns > now)
 			continue;
 		irq_hist_add(irq->rows, STAGE_ENTER, since(t_ns, now));
 		irq->t_ns = 0;

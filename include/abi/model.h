@@ -185,7 +185,7 @@ enum loss {
 #define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */
 #define MODEL_MAX_THREADS   2048 /* in all, those that have ended too */
 #define MODEL_MAX_VCPUS	    512
-#define MODEL_MAX_EXITS	    2048 /* exit reasons, of all vCPUs */
+#define MODEL_MAX_EXITS	    4096 /* exit reasons, of all vCPUs */
 
 _Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8, "map layout is ABI");

@@ -232,6 +232,9 @@ static void test_loops__exit_reasons(void **state)
 	assert_string_equal(r->vcpu[0].reason[1].name, "hlt");
 	assert_string_equal(r->vcpu[0].reason[2].name, "HLT");
 	assert_string_equal(r->vcpu[0].reason[3].name, "0x2f");
+	assert_string_equal(r->vcpu[0].reason[REPORT_EXIT_REASONS - 1].name, "other");
+	assert_int_equal(r->vcpu[0].reason[REPORT_EXIT_REASONS - 1].count,
+			 60 - (REPORT_EXIT_REASONS - 1 - 4));
 	report_free(r);
 }
 
