@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # For the tests of this folder, each called with the version of a stock kernel: `machine COMMAND...`
-# runs a command on that kernel, `guest_kernel VERSION` gives the folder of one.
+# runs a command on that kernel, `guest_initramfs` makes what a guest in there needs.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/tap.sh"
 handoff=${HANDOFF:?is set by make}
 build=${HANDOFF_BUILD:?is set by make}
@@ -25,4 +25,12 @@ built_tests() {
 
 machine() {
 	scripts/vmtest --kernel "$kernel" --build "$build" "$@"
+}
+
+# guest_initramfs KERNEL-FOLDER FILE OPTION...: for a Linux guest of our VMM.
+guest_initramfs() {
+	local folder=$1 file=$2
+	shift 2
+	scripts/vm/initramfs -o "$file" -i tests/vm/guest_init.sh -k "$folder" -m virtio_pci \
+		-m virtio_blk -b "$(need package busybox-static)/bin/busybox" "$@"
 }
