@@ -48,7 +48,6 @@ static __always_inline int signalled(void)
 	    (seen.ioeventfd && !t->at_ioeventfd))
 		return 0;
 	now = bpf_ktime_get_ns();
-	seen.signal = 1;
 	t->kick_signal_ns = now;
 	if (!t->armed)
 		return 0;
@@ -57,7 +56,9 @@ static __always_inline int signalled(void)
 		lost(LOSS_LOOKUPS);
 		return 0;
 	}
-	kick_take_slot(state);
+	if (!state->row)
+		return 0;
+	seen.signal = 1;
 	kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
 	if (!state->signal_ns)
 		state->signal_ns = now;

@@ -7,9 +7,9 @@
  */
 #include "state.h"
 
-__attribute__((noinline)) int stage_hist_add(__u32 slot, __u32 stage, __u64 ns)
+__attribute__((noinline)) int stage_hist_add(__u32 row, __u32 stage, __u64 ns)
 {
-	__u32 index = slot * KICK_STAGES + stage;
+	__u32 index = row * KICK_STAGES + stage;
 	struct hist *h;
 
 	if (stage >= KICK_STAGES)

@@ -23,10 +23,11 @@ static __always_inline bool ours_task(const struct task_struct *p)
 /*
  * Is the wake that `t` (the current thread) does right now due to a guest's write? An interrupt may
  * borrow a vCPU's thread and wake a loop too, and where kvm_entry never fires the vCPU stays armed
- * while the guest runs. But a loop does not sleep while the eventfd is readable: so the write must
- * be still waiting, and whoever serves the queue must be the one that was woken (woke_tid). The
- * wake follows the write within 0.7 us unless the vCPU is preempted between; after lost_after_ns it
- * does not matter any more. Where the signal itself is seen, it comes before any wake it causes.
+ * while the guest runs. But only a queue's write wakes, and a loop does not sleep while the eventfd
+ * is readable: so the write must be still waiting, and whoever serves the queue must be the one
+ * that was woken (woke_tid). The wake follows the write within 0.7 us unless the vCPU is preempted
+ * between; after lost_after_ns it does not matter any more. Where the signal itself is seen, it
+ * comes before any wake it causes.
  */
 static __always_inline bool kick_wakes(const struct thread_state *t, const struct kick_state *state,
 				       __u64 now)
@@ -35,7 +36,7 @@ static __always_inline bool kick_wakes(const struct thread_state *t, const struc
 		return false;
 	if (!t->armed)
 		return t->in_exit;
-	return state && state->pending && state->served_ns < t->kick_ns &&
+	return state && state->row && state->pending && state->served_ns < t->kick_ns &&
 	       now - t->kick_ns < config.lost_after_ns;
 }
 
@@ -50,7 +51,6 @@ static __always_inline void kick_woke(struct thread_state *t, struct kick_state 
 	t->armed = 0;
 	if (!state)
 		return;
-	kick_take_slot(state);
 	if (!t->kick_signal_ns) {
 		kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
 		ADD(seen.signals_inferred, 1);

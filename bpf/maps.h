@@ -87,7 +87,7 @@ struct kicks_map {
 struct stage_hists_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MODEL_MAX_SLOTS *KICK_STAGES);
+	__uint(max_entries, MODEL_MAX_QUEUES *KICK_STAGES);
 	__type(key, __u32);
 	__type(value, struct hist);
 };
@@ -141,7 +141,7 @@ extern struct exits_map exits SEC(".maps");
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
-extern __u32 slots_used, kicks_used, pasts;
+extern __u32 kicks_used, pasts;
 extern struct trace_seen seen;
 
 /* What new entries start as; too large for the stack of a program. */

@@ -7,7 +7,7 @@
 #include "maps.h"
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
-int stage_hist_add(__u32 slot, __u32 stage, __u64 ns);
+int stage_hist_add(__u32 row, __u32 stage, __u64 ns);
 int irq_hist_add(__u64 rows, __u32 stage, __u64 ns);
 
 /* Any context. NULL: this thread is not known. */
@@ -64,27 +64,11 @@ static __always_inline struct kick_state *kick_find_or_make(const struct kick_ke
 	return state;
 }
 
-/* A slot of histograms is taken by the first event that shows that this address signals an eventfd.
- */
-static __always_inline void kick_take_slot(struct kick_state *state)
-{
-	__u32 slot;
-
-	if (state->slot)
-		return;
-	slot = ADD(slots_used, 1) + 1;
-	if (slot > MODEL_MAX_SLOTS) {
-		lost(LOSS_MAPS);
-		return;
-	}
-	/* Of two vCPUs that race, one wastes a slot. */
-	__sync_val_compare_and_swap(&state->slot, 0, slot);
-}
-
+/* Only a queue has stages. */
 static __always_inline void kick_add(const struct kick_state *state, enum stage stage, __u64 ns)
 {
-	if (state->slot)
-		stage_hist_add(state->slot - 1, stage, ns);
+	if (state->row)
+		stage_hist_add(state->row - 1, stage, ns);
 }
 
 #endif

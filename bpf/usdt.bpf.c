@@ -114,7 +114,6 @@ int ho_notified(struct pt_regs *ctx)
 	state = kick_find_or_make(&key, true);
 	if (!state)
 		return 0;
-	kick_take_slot(state);
 	if (!state->row)
 		state->row = row + 1;
 	now = bpf_ktime_get_ns();

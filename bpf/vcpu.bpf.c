@@ -133,7 +133,6 @@ static __always_inline void late_kick(struct thread_state *t, __u64 gpa)
 		lost(LOSS_LOOKUPS);
 		return;
 	}
-	kick_take_slot(state);
 	if (signal_ns && !state->signal_ns)
 		state->signal_ns = signal_ns;
 	if (woke_ns) {

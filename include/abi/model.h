@@ -70,21 +70,21 @@ struct kick_state {
 	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
 	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
 	__u32 woke_tid;	  /* whose sleep */
-	__u32 slot; /* 1 + index of its row in stage_hists; 0 = it never signalled an eventfd */
+	/* 1 + row of the stats page of the queue whose notify register this is; 0 = none */
+	__u32 row;
 	/* loop side: the program at handoff:queue_notified */
 	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
 	__u64 spurious;	  /* entered with nothing there */
 	__u64 served_ns;  /* last entry */
 	__u32 served_tid; /* the thread that served the last arrival */
-	__u32 row; /* 1 + row of the stats page of the queue whose notify register this is; 0 = none
-		    */
+	__u32 pad;
 };
 
 /*
- * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Row slot * KICK_STAGES
- * + stage of stage_hists. Added to atomically (hist_add_shared): several vCPUs may kick one queue,
- * and one queue may change its loop.
+ * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Queue by queue:
+ * element row * KICK_STAGES + stage of stage_hists. Added to atomically (hist_add_shared): several
+ * vCPUs may kick one queue, and one queue may change its loop.
  */
 #define KICK_STAGES (STAGE_DISPATCH + 1)
 
@@ -175,11 +175,10 @@ enum loss {
 /*
  * Every guest address that is touched takes a kick key, configuration space too: a Linux guest that
  * boots touches some hundreds. The reserve is for those that turn out to be a queue's, whatever the
- * guest has touched before. Only those take a slot of histograms (12 KiB each).
+ * guest has touched before.
  */
 #define MODEL_MAX_KICK_KEYS 8192
 #define MODEL_KICK_RESERVE  512
-#define MODEL_MAX_SLOTS	    128
 #define MODEL_MAX_IRQ_SETS  256	 /* sets of queues that share a message */
 #define MODEL_MAX_MESSAGES  1024 /* in use at once */
 #define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */

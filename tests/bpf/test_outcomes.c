@@ -246,8 +246,7 @@ static void test_outcomes__exit_stage(void **state)
 	}
 	r = fake_report(f);
 	assert_outcomes(r, 5, 0, 0, 0);
-	/* The first kick came before the address was known to signal an eventfd. */
-	assert_int_equal(fake_count(r, STAGE_EXIT), 4);
+	assert_int_equal(fake_count(r, STAGE_EXIT), 5);
 	assert_int_equal(r->stage[STAGE_EXIT].evidence, EVIDENCE_EXACT);
 	report_free(r);
 }

@@ -62,7 +62,6 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 			      int64_t now_ns)
 {
 	struct seen seen = { 0 };
-	struct hist hist;
 	enum stage s;
 	uint32_t n;
 
@@ -84,11 +83,9 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 		if (key->gpa == q->gpa && !key->past &&
 		    kick_is_lost(t, &t->now->queue[i], state, now_ns))
 			seen.pending_lost = 1;
-		for (s = 0; s < KICK_STAGES; s++) {
-			kernel_stage_hist(&t->view, state, s, &hist);
-			hist_merge(&q->stage[s].hist, &hist);
-		}
 	}
+	for (s = 0; s < KICK_STAGES && t->view.hists; s++)
+		kernel_stage_hist(&t->view, i, s, &q->stage[s].hist);
 	return seen;
 }
 

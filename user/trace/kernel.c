@@ -211,7 +211,7 @@ int kernel_place(struct kernel *k, uint32_t row, const struct queue_place *place
 /* Histograms are read where they lie. */
 static int kernel_map_hists(struct kernel *k, struct error *err)
 {
-	size_t size = MODEL_MAX_SLOTS * KICK_STAGES * sizeof(struct hist);
+	size_t size = MODEL_MAX_QUEUES * KICK_STAGES * sizeof(struct hist);
 	void *p;
 
 	p = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(k->skel->maps.stage_hists), 0);

@@ -76,7 +76,7 @@ struct kernel_view {
 	struct thread_row thread[MODEL_MAX_THREADS];
 	struct trace_seen seen;
 	uint64_t loss[LOSSES];
-	/* Not copied: MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs. */
+	/* Not copied: MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs. */
 	const struct hist *hists;
 };
 
@@ -85,9 +85,10 @@ struct kernel_view {
 int kernel_read(struct kernel *k, struct kernel_view *view) MUST_CHECK;
 void kernel_view_release(struct kernel_view *view);
 
-/* The histogram of one address and stage (below KICK_STAGES); out is emptied first. */
-void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *state,
-		       enum stage stage, struct hist *out);
+/* The histogram of a queue, by its row of the stats page, and a stage below KICK_STAGES; out is
+ * emptied first. */
+void kernel_stage_hist(const struct kernel_view *view, uint32_t row, enum stage stage,
+		       struct hist *out);
 /* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
 void kernel_hist_read(const struct hist *shared, struct hist *out);
 

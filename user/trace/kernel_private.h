@@ -16,7 +16,7 @@ struct kernel {
 	struct bpf_link *link[PROGRAMS];
 	struct kernel_program program[PROGRAMS];
 	const struct hist
-		*hists; /* MODEL_MAX_SLOTS rows of KICK_STAGES, shared with the programs */
+		*hists; /* MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs */
 	size_t hists_size;
 	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };

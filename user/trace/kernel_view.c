@@ -147,14 +147,13 @@ void kernel_hist_read(const struct hist *shared, struct hist *out)
 	out->min_ns -= out->min_ns != 0;
 }
 
-void kernel_stage_hist(const struct kernel_view *view, const struct kick_state *state,
-		       enum stage stage, struct hist *out)
+void kernel_stage_hist(const struct kernel_view *view, uint32_t row, enum stage stage,
+		       struct hist *out)
 {
-	if (!state->slot || state->slot > MODEL_MAX_SLOTS || stage >= KICK_STAGES) {
+	if (row < MODEL_MAX_QUEUES && stage < KICK_STAGES)
+		kernel_hist_read(&view->hists[row * KICK_STAGES + stage], out);
+	else
 		memset(out, 0, sizeof(*out));
-		return;
-	}
-	kernel_hist_read(&view->hists[(state->slot - 1) * KICK_STAGES + stage], out);
 }
 
 const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid)

@@ -14,7 +14,7 @@ struct tracer *fake_new(void)
 
 	t->before = calloc(1, sizeof(*t->before));
 	t->now = calloc(1, sizeof(*t->now));
-	t->view.hists = calloc(MODEL_MAX_SLOTS * KICK_STAGES, sizeof(struct hist));
+	t->view.hists = calloc(MODEL_MAX_QUEUES * KICK_STAGES, sizeof(struct hist));
 	t->view.kick = calloc(16, sizeof(*t->view.kick));
 	t->view.irq = calloc(16, sizeof(*t->view.irq));
 	t->start_ns = FAKE_START_NS;
@@ -47,7 +47,6 @@ struct kick_state *fake_kick(struct tracer *t, uint64_t gpa)
 		if (v->kick[i].key.gpa == gpa)
 			return &v->kick[i].state;
 	v->kick[i].key = (struct kick_key){ .gpa = gpa };
-	v->kick[i].state.slot = i + 1;
 	v->kick[i].state.row = QUEUE + 1;
 	return &v->kick[v->n_kicks++].state;
 }
@@ -93,7 +92,7 @@ void fake_stage_add(struct tracer *t, const struct kick_state *state, enum stage
 {
 	struct hist *hists = (struct hist *)t->view.hists;
 
-	fake_hist_add(&hists[(state->slot - 1) * KICK_STAGES + s], ns);
+	fake_hist_add(&hists[(state->row - 1) * KICK_STAGES + s], ns);
 }
 
 struct report *fake_join(struct tracer *t)
