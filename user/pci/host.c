@@ -63,17 +63,20 @@ static const struct MemoryRegionOps ecam_ops = {
  * ------------
  */
 
-/* Only whole dwords are the register; smaller accesses belong to other devices in these ports. */
-static bool is_reset_control(const struct pci_host *host, uint64_t addr, unsigned int size)
+/*
+ * Only whole dwords are the register; smaller accesses belong to other devices in these ports. At
+ * an odd address an access is of one byte.
+ */
+static bool is_reset_control(const struct pci_host *host, uint64_t addr)
 {
-	return addr == RESET_CONTROL_PORT - ADDRESS_PORT && size == 1 && host->reset_control;
+	return addr == RESET_CONTROL_PORT - ADDRESS_PORT && host->reset_control;
 }
 
 static uint64_t address_port_read(void *opaque, uint64_t addr, unsigned int size)
 {
 	struct pci_host *host = opaque;
 
-	if (is_reset_control(host, addr, size))
+	if (is_reset_control(host, addr))
 		return host->reset_control->read(host->reset_control_opaque);
 	return size == PORT_BYTES ? host->config_address : ~0u;
 }
@@ -82,7 +85,7 @@ static void address_port_write(void *opaque, uint64_t addr, uint64_t value, unsi
 {
 	struct pci_host *host = opaque;
 
-	if (is_reset_control(host, addr, size))
+	if (is_reset_control(host, addr))
 		host->reset_control->write(host->reset_control_opaque, (uint8_t)value);
 	else if (size == PORT_BYTES)
 		host->config_address = (uint32_t)value;
