@@ -49,8 +49,7 @@ DefinitionBlock ("", "DSDT", 2, "HNDOFF", "HANDOFF", 1)
 			}
 		}
 
-		/* Neither E820 nor a BAR may say otherwise: Linux uses ECAM only where it is
-		   reserved. */
+		/* Linux uses ECAM only where E820 or this reserves it. */
 		Device (RESV)
 		{
 			Name (_HID, EisaId ("PNP0C02"))

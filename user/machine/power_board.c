@@ -123,13 +123,15 @@ void board_console_byte(struct machine *m, uint8_t byte)
 		note_panic(m);
 }
 
+/* A panic line without its end counts, too: the reset may have come before it. */
 int board_judge_exit(struct machine *m, int status)
 {
 	bool restarted = status == MACHINE_EXIT_RESET || status == MACHINE_EXIT_SHUTDOWN;
+	bool panicked = m->panic_noted || panic_watch_reason(&m->panic_watch);
 
-	if (m->panic_noted)
+	if (panicked)
 		tell_panic(m);
-	return restarted && m->panic_noted ? MACHINE_EXIT_PANIC : status;
+	return restarted && panicked ? MACHINE_EXIT_PANIC : status;
 }
 
 int board_power_start(struct machine *m, struct error *err)

@@ -240,6 +240,18 @@ static void test_power_board__line_and_end(void **state)
 	assert_string_equal(panic_watch_reason(&m->panic_watch), "Attempted to kill init!");
 }
 
+/* Of a line that the reset cut short the marker is enough. */
+static void test_power_board__line_cut_short(void **state)
+{
+	struct machine *m = *state;
+
+	print(m, "Kernel panic - not syncing");
+	assert_int_equal(board_judge_exit(m, MACHINE_EXIT_RESET), MACHINE_EXIT_RESET);
+	print(m, ": Fatal exc");
+	assert_int_equal(board_judge_exit(m, MACHINE_EXIT_RESET), MACHINE_EXIT_PANIC);
+	assert_true(m->panic_told);
+}
+
 /* The tables lie where the boot part and a searching kernel look for them. */
 static void test_power_board__tables(void **state)
 {
@@ -271,6 +283,7 @@ int main(void)
 		board_test(test_power_board__line_alone),
 		board_test(test_power_board__told_at_the_end),
 		board_test(test_power_board__line_and_end),
+		board_test(test_power_board__line_cut_short),
 		board_test(test_power_board__tables),
 	};
 
