@@ -12,8 +12,8 @@ bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
 # note PID: the BPF programs and maps of that process, in $objects. Only of that one: another tracer
 # may run beside us.
 note() {
-	objects=$(sed -nE 's/^(prog|map)_id:\s*([0-9]+)/\1 id \2/p' "/proc/$1/fdinfo/"* 2>/dev/null |
-		sort -u)
+	objects=$(sed -nE 's/^(prog|map)_id:\s*([0-9]+)/\1 id \2/p' "/proc/$1/fdinfo/"* \
+		2>/dev/null | sort -u)
 }
 
 all_gone() {

@@ -26,7 +26,8 @@ check "input that the guest does not read: exit 0" equal "${PIPESTATUS[1]}" 0
 "$handoff" "${stdio[@]}" requests=100 </dev/null 2>"$tmp/err" >/dev/full
 check "a full disk: exit 1" equal $? 1
 check "a full disk: said once" equal "$(grep -c "No space left" "$tmp/err")" 1
-"$handoff" run --console none --blk null,size=64M --load requests=100 --json - >"$tmp/out" 2>"$tmp/err"
+"$handoff" run --console none --blk null,size=64M --load requests=100 --json - \
+	>"$tmp/out" 2>"$tmp/err"
 check "none: exit 0 and no line of the guest's" equal "$? $(cat "$tmp/err")" "0 "
 check "none: its figures are in the report" jq -e '.guest.requests == 100' "$tmp/out"
 
@@ -44,7 +45,8 @@ timeout 20 cat <&3 >"$tmp/late" &
 reader=$!
 wait $watcher
 check "a full pipe, read late: exit 0" equal $? 0
-check "a full pipe, read late: nothing is lost" wait_for 5 grep -qa "handoff-guest: result" "$tmp/late"
+check "a full pipe, read late: nothing is lost" wait_for 5 \
+	grep -qa "handoff-guest: result" "$tmp/late"
 kill $reader
 exec 3>&-
 
@@ -102,7 +104,8 @@ check "VMM killed: exit 1" wait_for 20 shows "exit status 1"
 check "VMM killed: the terminal is as it was" as_before
 
 window "$command --blk null,size=1G,id=disk0"
-check "could not start: the terminal is as it was" wait_for 20 eval 'shows "exit status 2" && as_before'
+check "could not start: the terminal is as it was" wait_for 20 \
+	eval 'shows "exit status 2" && as_before'
 
 # Stopped from outside and continued by its shell.
 window "bash --norc -i"

@@ -288,9 +288,9 @@ static const struct opts_option options[] = {
 	{ "blk", 'b', "FILE|null,KEY=VALUE,...", "add a virtio-blk disk", blk_keys, "file",
 	  parse_blk },
 	{ "console", 0, "KIND",
-	  "the guest's serial port: stdio (standard input and output as they are, see CONSOLE), lines "
-	  "(each marked as the guest's) or none; default lines, for --kernel stdio unless --trace or "
-	  "--json - is given",
+	  "the guest's serial port: stdio (standard input and output as they are, see "
+	  "CONSOLE), lines (each marked as the guest's) or none; default lines, for --kernel "
+	  "stdio unless --trace or --json - is given",
 	  NULL, "stdio|lines|none", parse_console },
 	{ "move", 0, "DISK,KEY=VALUE,...", "hand a disk from loop to loop while the guest runs",
 	  move_keys, NULL, parse_move },
