@@ -118,6 +118,13 @@ tm send-keys -t console fg Enter
 check "continued: it is raw again" wait_for 10 is_raw
 tm send-keys -t console C-a x
 check "continued: the keys work" wait_for 20 shows "losses:"
+tm send-keys -t console "clear; $command &" Enter
+check "started in the background: the guest speaks" wait_for 20 shows "handoff-guest: ready"
+check "started in the background: the terminal is the shell's" not is_raw
+tm send-keys -t console fg Enter
+check "brought to the foreground: it is raw" wait_for 10 is_raw
+tm send-keys -t console C-a x
+check "brought to the foreground: the keys work" wait_for 20 shows "losses:"
 tm send-keys -t console "exit 7" Enter
 check "continued: the terminal is as it was" wait_for 10 eval 'shows "exit status 7" && as_before'
 

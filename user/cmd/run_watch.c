@@ -278,6 +278,8 @@ static void explain_no_guest(struct watch *w)
 		why = "stopped before the guest reported";
 	else if (WIFSIGNALED(w->wait_status))
 		why = "the VMM was killed";
+	else if (WEXITSTATUS(w->wait_status) == MACHINE_EXIT_OK && w->terminal.wanted)
+		why = "stopped, or the time was over, before the guest reported";
 	else if (WEXITSTATUS(w->wait_status) == MACHINE_EXIT_OK)
 		why = "the time was over before the guest reported";
 	snprintf(w->total->guest_reason, sizeof(w->total->guest_reason), "%s", why);
