@@ -188,7 +188,7 @@ crash() {
 fio() {
 	check "four jobs of sixteen requests each verify what they wrote" /usr/bin/fio \
 		--name=verify --filename=/dev/vda --direct=1 --ioengine=libaio --rw=randrw --bs=4k \
-		--numjobs=4 --iodepth=16 --size=16m --offset_increment=16m --fallocate=none \
+		--numjobs=4 --iodepth=16 --size=8m --offset_increment=16m --fallocate=none \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0
 	echo "kicks $(awk '$1 == "kick" { print $2 }' /sys/kernel/tracing/kprobe_profile)"
 	echo "missed $(awk '$1 == "kick" { print $3 }' /sys/kernel/tracing/kprobe_profile)"
