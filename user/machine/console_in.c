@@ -31,13 +31,13 @@ struct console_in {
 	uint8_t buf[CONSOLE_IN_BYTES];
 };
 
-static void on_readable(void *opaque);
+static void pump(void *opaque);
 
 static void watch(struct console_in *in, bool on)
 {
 	if (on != in->watched)
-		aio_set_fd_handler(in->config.ctx, in->fd.fd, on ? on_readable : NULL, NULL, NULL,
-				   NULL, in);
+		aio_set_fd_handler(in->config.ctx, in->fd.fd, on ? pump : NULL, NULL, NULL, NULL,
+				   in);
 	in->watched = on;
 }
 
@@ -115,11 +115,6 @@ static void pump(void *opaque)
 	in->ended = !n;
 	append(in, bytes, (size_t)n);
 	aio_bh_schedule(in->bh);
-}
-
-static void on_readable(void *opaque)
-{
-	pump(opaque);
 }
 
 struct console_in *console_in_new(const struct console_in_config *config, struct error *err)
