@@ -191,10 +191,10 @@ static void test_boot__refusals_leave_nothing_behind(void **state)
 	r.config.kernel = "/dev/null";
 	refused(&r, "/dev/null");
 	r.config.kernel = "/proc/self/exe";
-	refused(&r, "boot data");
+	refused(&r, "PVH entry note");
 	r.config.kernel = NULL;
 	r.config.memory_bytes = 64 * 4096;
-	refused(&r, "more memory");
+	refused(&r, "less than 1 MiB of memory");
 	r.config.memory_bytes = 128 * MIB;
 	vm_run(&r);
 	vm_run_assert_clean(&r);

@@ -77,6 +77,20 @@ static void test_data__verifies_every_shape(void **state)
 	}
 }
 
+/* A guest may refuse the packed ring it is offered. */
+static void test_data__guest_may_refuse_packed(void **state)
+{
+	struct vm_run r;
+
+	vm_run_init(&r, "rw=randread requests=100 packed=0");
+	r.config.disk[0].packed = true;
+	vm_run(&r);
+	vm_run_assert_clean(&r);
+	assert_true(r.ready);
+	assert_false(r.packed);
+	vm_run_release(&r);
+}
+
 /*
  * Flush, discard and write-zeroes among the writes: discarded blocks may hold anything, zeroed ones
  * hold zeroes.
@@ -150,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_data__verifies_through_the_page_cache),
 		cmocka_unit_test(test_data__verifies_with_direct_io),
 		VM_TEST_BOTH(test_data__verifies_every_shape),
+		cmocka_unit_test(test_data__guest_may_refuse_packed),
 		cmocka_unit_test(test_data__flushes_discards_and_zeroes),
 		cmocka_unit_test(test_data__read_only_disk_is_told),
 		cmocka_unit_test(test_data__shrinking_image_gives_errors),

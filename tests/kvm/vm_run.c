@@ -43,8 +43,9 @@ const char *vm_run_folder(void)
 	return folder;
 }
 
-static void guest_ready(struct vm_run *r)
+static void guest_ready(struct vm_run *r, const char *line)
 {
+	r->packed = strstr(line, " ring=packed ");
 	r->ready = true;
 	if (r->on_ready)
 		r->on_ready(r);
@@ -56,7 +57,7 @@ static void on_line(void *opaque, const char *line)
 
 	snprintf(r->last_line, sizeof(r->last_line), "%s", line);
 	if (!strncmp(line, "handoff-guest: ready", strlen("handoff-guest: ready")))
-		guest_ready(r);
+		guest_ready(r, line);
 	else if (!strncmp(line, "handoff-guest: result", strlen("handoff-guest: result")))
 		snprintf(r->result, sizeof(r->result), "%s", line);
 	else
@@ -239,6 +240,7 @@ void vm_run_assert_clean(const struct vm_run *r)
 
 void vm_run_assert_exact(const struct vm_run *r)
 {
+	assert_int_equal(r->packed, r->config.disk[0].packed);
 	assert_int_equal(vm_run_word(r, "kicks"),
 			 vm_run_sum(r, signals) + vm_run_sum(r, userspace_kicks));
 	/* A reset takes back what the device had not seen yet, and what it had not answered yet. */

@@ -24,6 +24,7 @@ struct vm_run {
 	/* after vm_run */
 	int status;
 	bool ready;	   /* the guest said that it found its disk */
+	bool packed;	   /* and that it took the packed ring */
 	char result[4096]; /* "" if it gave none */
 	char last_line[4096];
 	const struct stats_page *stats; /* final: the machine is gone */
@@ -70,7 +71,10 @@ void vm_run_assert_clean(const struct vm_run *r);
 			sum_ += (r)->stats->queue[i_].counter;                                     \
 		sum_;                                                                              \
 	})
-/* What the guest counted and what the device counted are the same numbers, and outcomes add up. */
+/*
+ * What the guest counted and what the device counted are the same numbers, outcomes add up, and the
+ * ring is of the layout that disk 0 offers.
+ */
 void vm_run_assert_exact(const struct vm_run *r);
 
 /* vm_run, and both of these hold. */
