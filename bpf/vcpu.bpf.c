@@ -204,7 +204,10 @@ int ho_user_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!t)
 		return 0;
-	if (t->armed && !(int)ctx->args[1] && (reason == USER_EXIT_MMIO || reason == USER_EXIT_IO))
+	/* Where kvm_exit never fires the vCPU is still armed when it leaves for another reason: an
+	 * input from a port is told of only after it. */
+	if (t->armed && !(int)ctx->args[1] &&
+	    reason == (t->key.bus == BUS_PIO ? USER_EXIT_IO : USER_EXIT_MMIO))
 		kick_left(t);
 	disarm(t);
 	t->in_exit = 0;

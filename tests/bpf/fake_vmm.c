@@ -282,6 +282,13 @@ void fake_poke(struct fake_vmm *f)
 	eventfd_put(f->poke);
 }
 
+void fake_keep_busy(struct fake_vmm *f)
+{
+	fake_hold(f);
+	fake_poke(f);
+	fake_wait_held(f);
+}
+
 void fake_wait_handled(struct fake_vmm *f, unsigned long n)
 {
 	while (atomic_load(&f->handled) < n)

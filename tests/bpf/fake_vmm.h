@@ -40,6 +40,8 @@ void fake_wait_held(struct fake_vmm *f);
 void fake_release(struct fake_vmm *f);
 /* Wakes the loop by another eventfd than the queue's. */
 void fake_poke(struct fake_vmm *f);
+/* The three together: the loop is awake with something else until it is released. */
+void fake_keep_busy(struct fake_vmm *f);
 /* Until the loop has entered its handler n times in all, and sleeps again. */
 void fake_wait_handled(struct fake_vmm *f, unsigned long n);
 /* Whether the next handler finds work: an arrival; default true. */
