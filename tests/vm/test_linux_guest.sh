@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Unmodified Linux as our guest, on a stock kernel as our host: user space is reached with two CPUs,
+# its own virtio-blk driver is content with our disks, and the exit code tells how it ended. What
+# the guests check is in guest_init.sh, how they are started in linux_guests.sh.
+. "$(dirname "$0")/machine.sh"
+
+guests=(6.1 6.12)
+blkdiscard=$(PATH=$PATH:/usr/sbin:/sbin type -P blkdiscard)
+add=()
+for guest in "${guests[@]}"; do
+	folder=$(need kernel $guest) || skip_all "$(tail -n 1 "$tmp/fetch.err")"
+	mkdir "$tmp/$guest"
+	guest_initramfs "$folder" "$tmp/$guest/initrd" "$blkdiscard:/usr/sbin/blkdiscard"
+	scripts/vm/extract-vmlinux "$folder"/boot/vmlinuz-* "$tmp/$guest/vmlinux"
+	cp "$folder"/boot/vmlinuz-* "$tmp/$guest/bzImage"
+	add+=(--add "$tmp/$guest:/guest/$guest")
+done
+
+machine --timeout 850 "${add[@]}" -- tests/vm/linux_guests.sh "${guests[@]}" >"$tmp/out"
+check "the machine ran to its end" equal $? 0
+
+# The console of one guest, from the lines of all.
+console() {
+	awk -v name="$1" '$1 == "guest" { on = $2 == name; next } on' "$tmp/out"
+}
+
+# Each check of the guest's is one of ours.
+replay() {
+	local line checks=0
+	while read -r line; do
+		case $line in
+		"ok - "* | "not ok - "*)
+			checks=$((checks + 1))
+			tests=$((tests + 1))
+			echo "${line%% - *} $tests - $1: ${line#* - }"
+			;;
+		"# "*) echo "$line" ;;
+		esac
+	done < <(console "$1")
+	check "$1: reached its end" contains "$(console "$1")" "checked $checks"
+}
+
+ended_with() {
+	equal "$(sed -n "s/^guest $1 //p" "$tmp/out")" "$2" || {
+		console "$1"
+		return 1
+	}
+}
+
+for guest in "${guests[@]}"; do
+	for name in "$guest" "$guest-packed" "$guest-vmlinux"; do
+		replay "$name"
+		check "$name: powering off is exit 0" ended_with "$name" 0
+	done
+	check "$guest: a reset while disks are busy is exit 7" ended_with "$guest-reboot" 7
+	check "$guest: a panic while disks are busy is exit 8" ended_with "$guest-panic" 8
+done
+done_testing
