@@ -184,6 +184,20 @@ static void test_ways__serves_four_queues(void **state)
 	vm_run_release(&r);
 }
 
+/* A guest that wants more queues than it is offered says so in one line. */
+static void test_ways__refuses_queues_not_offered(void **state)
+{
+	struct vm_run r;
+
+	vm_run_init(&r, "rw=randread requests=100 queues=5");
+	r.config.disk[0].queues = 4;
+	vm_run(&r);
+	assert_int_equal(r.status, MACHINE_EXIT_GUEST);
+	assert_string_equal(r.last_line, "handoff-guest: error: queues=5: the disk has 4");
+	assert_false(r.ready);
+	vm_run_release(&r);
+}
+
 /* Two disks on two iothreads: the one the guest drives works, its neighbour is left alone. */
 static void test_ways__serves_the_second_of_two_disks(void **state)
 {
@@ -274,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_ways__half_refused_device_falls_back_whole),
 		VM_TEST_BOTH(test_ways__interrupts_announce_completions),
 		VM_TEST_BOTH(test_ways__serves_four_queues),
+		cmocka_unit_test(test_ways__refuses_queues_not_offered),
 		cmocka_unit_test(test_ways__serves_the_second_of_two_disks),
 		VM_TEST_BOTH(test_ways__resets_under_load),
 		VM_TEST_BOTH(test_ways__resets_while_moving),
