@@ -13,12 +13,10 @@
 
 #define KERNEL_TYPE __attribute__((preserve_access_index))
 
-typedef struct {
-	int counter;
-} atomic_t;
-
 struct signal_struct {
-	atomic_t live; /* threads that have not begun to end */
+	struct {
+		int counter;
+	} live; /* threads that have not begun to end */
 } KERNEL_TYPE;
 
 struct task_struct {

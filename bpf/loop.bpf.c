@@ -203,7 +203,7 @@ int BPF_PROG(ho_exit, struct task_struct *p)
 		return 0;
 	t = thread_find(p->pid);
 	if (t)
-		t->row.loop.exit_ns = bpf_ktime_get_ns();
+		thread_end(t, p->pid);
 	if (!p->signal->live.counter)
 		gone = 1;
 	return 0;

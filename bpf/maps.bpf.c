@@ -14,7 +14,7 @@ struct exits_map exits SEC(".maps");
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
 __u32 gone = 0;
-__u32 kicks_used = 0, pasts = 0;
+__u32 threads_used = 0, kicks_used = 0, pasts = 0;
 struct trace_seen seen = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

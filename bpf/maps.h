@@ -43,7 +43,7 @@ struct thread_state {
 	__u64 runnable_ns; /* 0 = running, asleep, or not known */
 	__u64 oncpu_ns;	   /* 0 = not on a CPU */
 	__u32 preempted;   /* runnable since it was preempted, not since it was woken */
-	__u32 pad;
+	__u32 keep;	   /* a vCPU or a loop */
 
 	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
 	__u64 msi_rows;	 /* the queues it is for */
@@ -141,7 +141,7 @@ extern struct exits_map exits SEC(".maps");
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
-extern __u32 kicks_used, pasts;
+extern __u32 threads_used, kicks_used, pasts;
 extern struct trace_seen seen;
 
 /* What new entries start as; too large for the stack of a program. */

@@ -22,7 +22,8 @@ static __always_inline struct thread_state *thread_find(__u32 tid)
  */
 static __always_inline struct thread_state *thread_new(__u32 tid)
 {
-	struct thread_state *t;
+	struct thread_state *t = thread_find(tid);
+	bool fresh = !t;
 
 	bpf_map_update_elem(&thread_states, &tid, &empty_thread, BPF_ANY);
 	t = thread_find(tid);
@@ -30,17 +31,32 @@ static __always_inline struct thread_state *thread_new(__u32 tid)
 		lost(LOSS_MAPS);
 		return NULL;
 	}
+	if (fresh)
+		ADD(threads_used, 1);
 	t->row.loop.cpu = -1;
 	t->row.tid = tid;
 	return t;
 }
 
-/* The current thread's. Process context only. */
-static __always_inline struct thread_state *thread_make(void)
+/* The current thread's, which the report will tell of: a vCPU's or a loop's. Process context. */
+static __always_inline struct thread_state *thread_keep(void)
 {
 	__u32 tid = current_tid();
+	struct thread_state *t = thread_find(tid) ?: thread_new(tid);
 
-	return thread_find(tid) ?: thread_new(tid);
+	if (t)
+		t->keep = 1;
+	return t;
+}
+
+/* The thread has ended. What nobody asks for goes when room is getting scarce. */
+static __always_inline void thread_end(struct thread_state *t, __u32 tid)
+{
+	t->row.loop.exit_ns = bpf_ktime_get_ns();
+	if (t->keep || threads_used < MODEL_MAX_THREADS / 2)
+		return;
+	if (!bpf_map_delete_elem(&thread_states, &tid))
+		ADD(threads_used, -1);
 }
 
 /*

@@ -96,16 +96,17 @@ int ho_notified(struct pt_regs *ctx)
 	struct kick_key key = { .bus = BUS_MMIO };
 	struct kick_state *state;
 	struct thread_state *t;
-	long row = 0, gpa = 0, signals = 0, arrival = 0;
+	unsigned long row = 0;
+	long gpa = 0, signals = 0, arrival = 0;
 	struct window w;
 	__u64 now;
 
 	if (!ours())
 		return 0;
-	t = thread_make();
+	t = thread_keep();
 	if (!t)
 		return 0;
-	if (bpf_usdt_arg(ctx, 0, &row) || bpf_usdt_arg(ctx, 1, &gpa) ||
+	if (bpf_usdt_arg(ctx, 0, (long *)&row) || bpf_usdt_arg(ctx, 1, &gpa) ||
 	    bpf_usdt_arg(ctx, 2, &signals) || bpf_usdt_arg(ctx, 3, &arrival)) {
 		lost(LOSS_LOOKUPS);
 		return 0;
@@ -114,7 +115,7 @@ int ho_notified(struct pt_regs *ctx)
 	state = kick_find_or_make(&key, true);
 	if (!state)
 		return 0;
-	if (!state->row)
+	if (!state->row && row < MODEL_MAX_QUEUES)
 		state->row = row + 1;
 	now = bpf_ktime_get_ns();
 	w = window_close(state, bpf_get_current_pid_tgid(), signals, now);
@@ -130,7 +131,7 @@ int ho_notified(struct pt_regs *ctx)
 
 static __always_inline int polling(bool begins)
 {
-	struct thread_state *t = ours() ? thread_make() : NULL;
+	struct thread_state *t = ours() ? thread_keep() : NULL;
 
 	if (!t)
 		return 0;

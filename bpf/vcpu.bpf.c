@@ -20,7 +20,7 @@
 /* The current thread if it is the VMM's; it becomes known at its first exit. */
 static __always_inline struct thread_state *vcpu(void)
 {
-	return ours() ? thread_make() : NULL;
+	return ours() ? thread_keep() : NULL;
 }
 
 /* A read: counted, by address. */

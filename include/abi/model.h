@@ -182,7 +182,7 @@ enum loss {
 #define MODEL_MAX_IRQ_SETS  256	 /* sets of queues that share a message */
 #define MODEL_MAX_MESSAGES  1024 /* in use at once */
 #define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */
-#define MODEL_MAX_THREADS   2048 /* in all, those that have ended too */
+#define MODEL_MAX_THREADS   2048 /* those of note that have ended too */
 #define MODEL_MAX_VCPUS	    512
 #define MODEL_MAX_EXITS	    4096 /* exit reasons, of all vCPUs */
 

@@ -6,6 +6,7 @@
  */
 #include "privileged.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,7 +90,7 @@ static void write_btf(struct btf *btf, char path[32])
 	__u32 size;
 	int fd;
 
-	strcpy(path, "/tmp/handoff-btf.XXXXXX");
+	snprintf(path, 32, "%s", "/tmp/handoff-btf.XXXXXX");
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	data = btf__raw_data(btf, &size);

@@ -6,6 +6,7 @@
 #include "privileged.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -279,6 +280,34 @@ static void test_outcomes__fast_mmio(void **state)
 	report_free(r);
 }
 
+static void *short_life(void *opaque)
+{
+	return opaque;
+}
+
+/* Threads come and go, more than there is room for: those of note stay, and nothing is lost. */
+static void test_outcomes__many_threads(void **state)
+{
+	struct fake_vmm *f = *state;
+	struct report *r;
+	pthread_t thread;
+	unsigned int i;
+
+	NEED_PRIVILEGE();
+	fake_kick(f);
+	fake_wait_handled(f, 1);
+	for (i = 0; i < MODEL_MAX_THREADS + 200; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, short_life, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+	fake_kick(f);
+	fake_wait_handled(f, 2);
+	r = fake_report(f);
+	assert_outcomes(r, 2, 0, 0, 0);
+	assert_int_equal(r->queue[0].kicks, 2);
+	report_free(r);
+}
+
 /* What another process does is nobody's business. */
 static void test_outcomes__other_processes(void **state)
 {
@@ -317,6 +346,7 @@ int main(void)
 		LONG(later_wake_is_not_the_kicks),
 		LONG(exit_stage),
 		LONG(fast_mmio),
+		LONG(many_threads),
 		LONG(other_processes),
 	};
 

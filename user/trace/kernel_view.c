@@ -79,23 +79,29 @@ static int read_tables(struct kernel *k, struct kernel_view *v)
 	return ret;
 }
 
-/* A row is the first part of a state, the rest of which is the programs' own. */
+/*
+ * A row is the first part of a state, the rest of which is the programs' own. A thread that ends
+ * under the walk may take its state along, and the walk begins anew: so each is taken once, and the
+ * steps are bounded.
+ */
 static int read_threads(struct kernel *k, struct kernel_view *v)
 {
 	const struct bpf_map *map = k->skel->maps.thread_states;
-	uint32_t tid, *last = NULL;
 	void *state = malloc(bpf_map__value_size(map));
+	int fd = bpf_map__fd(map), steps;
+	uint32_t tid, last = 0;
 
 	if (!state)
 		return -ENOMEM;
 	v->n_threads = 0;
-	while (v->n_threads < MODEL_MAX_THREADS &&
-	       !bpf_map_get_next_key(bpf_map__fd(map), last, &tid)) {
-		last = &v->thread[v->n_threads].tid;
-		/* Made anew this very moment, for another thread of this number. */
-		if (!bpf_map_lookup_elem(bpf_map__fd(map), &tid, state))
-			memcpy(&v->thread[v->n_threads], state, sizeof(v->thread[0]));
-		v->thread[v->n_threads++].tid = tid;
+	for (steps = 0; steps < 2 * MODEL_MAX_THREADS && v->n_threads < MODEL_MAX_THREADS;
+	     steps++) {
+		if (bpf_map_get_next_key(fd, steps ? &last : NULL, &tid))
+			break;
+		last = tid;
+		if (kernel_view_thread(v, tid) || bpf_map_lookup_elem(fd, &tid, state))
+			continue;
+		memcpy(&v->thread[v->n_threads++], state, sizeof(v->thread[0]));
 	}
 	free(state);
 	return 0;
