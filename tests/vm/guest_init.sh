@@ -145,6 +145,8 @@ full() {
 	check "vdc: can be read" dd if=/dev/vdc of=/dev/null bs=64k count=64 iflag=direct
 	check "packed rings: as asked" \
 		equal "$(cut -c 35 /sys/block/vda/device/features)" "${packed:-0}"
+	check "indirect descriptors and event indices are in use" \
+		equal "$(cut -c 29-30 /sys/block/vda/device/features)" 11
 	for disk in vda vdb; do
 		check "$disk: can be written again" write_pattern $disk 1
 		check "$disk: unbind and bind" rebind "$(virtio_name $disk)"

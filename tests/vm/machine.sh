@@ -34,3 +34,19 @@ guest_initramfs() {
 	scripts/vm/initramfs -o "$file" -i tests/vm/guest_init.sh -k "$folder" -m virtio_pci \
 		-m virtio_blk -b "$(need package busybox-static)/bin/busybox" "$@"
 }
+
+# replay NAME <CONSOLE: each check of a guest's is one of ours; "checked N" says that it made all.
+replay() {
+	local line n=0 said=
+	while read -r line; do
+		case $line in
+		"ok - "* | "not ok - "*)
+			n=$((n + 1)) tests=$((tests + 1))
+			echo "${line%% - *} $tests - $1: ${line#* - }"
+			;;
+		"# "*) echo "$line" ;;
+		"checked "*) said=${line#checked } ;;
+		esac
+	done
+	check "$1: all checks were made" equal "$said" $n
+}

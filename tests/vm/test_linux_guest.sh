@@ -25,22 +25,6 @@ console() {
 	awk -v name="$1" '$1 == "guest" { on = $2 == name; next } on' "$tmp/out"
 }
 
-# Each check of the guest's is one of ours.
-replay() {
-	local line checks=0
-	while read -r line; do
-		case $line in
-		"ok - "* | "not ok - "*)
-			checks=$((checks + 1))
-			tests=$((tests + 1))
-			echo "${line%% - *} $tests - $1: ${line#* - }"
-			;;
-		"# "*) echo "$line" ;;
-		esac
-	done < <(console "$1")
-	check "$1: reached its end" contains "$(console "$1")" "checked $checks"
-}
-
 ended_with() {
 	equal "$(sed -n "s/^guest $1 //p" "$tmp/out")" "$2" || {
 		console "$1"
@@ -50,7 +34,7 @@ ended_with() {
 
 for guest in "${guests[@]}"; do
 	for name in "$guest" "$guest-packed" "$guest-vmlinux"; do
-		replay "$name"
+		replay "$name" < <(console "$name")
 		check "$name: powering off is exit 0" ended_with "$name" 0
 	done
 	check "$guest: a reset while disks are busy is exit 7" ended_with "$guest-reboot" 7
