@@ -23,8 +23,7 @@ static void test_ways__endless_spin_is_polled(void **state)
 {
 	struct vm_run r;
 
-	vm_run_need_two_cpus();
-	vm_run_init(&r, "rw=randread iodepth=1 requests=4000");
+	vm_run_init(&r, "rw=randread iodepth=1 requests=500");
 	vm_run_use_layout(&r, state);
 	set_poll_max(&r, NS_PER_S);
 	vm_run_well(&r);
@@ -72,12 +71,12 @@ static void test_ways__bursts_are_polled_and_notified(void **state)
 {
 	struct vm_run r;
 
-	vm_run_need_two_cpus();
-	vm_run_init(&r, "rw=randread iodepth=1 requests=20000 thinktime=burst:200@5ms");
-	set_poll_max(&r, NS_PER_MS);
+	vm_run_init(&r, "rw=randread iodepth=1 requests=1000 thinktime=burst:50@60ms");
+	/* Longer than a time slice: where there is but one CPU the guest has to have its turn. */
+	set_poll_max(&r, 20 * NS_PER_MS);
 	vm_run_well(&r);
-	assert_in_range(vm_run_sum(&r, arrivals_polled), 100, 20000);
-	assert_in_range(vm_run_sum(&r, arrivals_notified), 50, 20000);
+	assert_in_range(vm_run_sum(&r, arrivals_polled), 50, 1000);
+	assert_in_range(vm_run_sum(&r, arrivals_notified), 10, 1000);
 	assert_int_not_equal(vm_run_word(&r, "kicks_suppressed"), 0);
 	vm_run_release(&r);
 }
@@ -152,8 +151,10 @@ static void test_ways__interrupts_announce_completions(void **state)
 {
 	struct vm_run r;
 
-	vm_run_init(&r, "rw=randread iodepth=1 requests=5000 completion=irq");
+	vm_run_init(&r, "rw=randread iodepth=1 requests=2000 completion=irq");
 	vm_run_use_layout(&r, state);
+	/* So that it is asleep by then: on one CPU it might find all done when it looks. */
+	r.config.disk[0].delay_ns = 200 * NS_PER_US;
 	vm_run_well(&r);
 	assert_int_equal(vm_run_word(&r, "irqs_missed"), 0);
 	assert_in_range(vm_run_word(&r, "irqs"), 1, vm_run_sum(&r, interrupts));
@@ -225,13 +226,13 @@ static void test_ways__resets_under_load(void **state)
 {
 	struct vm_run r;
 
-	vm_run_init(&r, "rw=randrw iodepth=32 runtime=3 verify=crc32c resets=100");
+	vm_run_init(&r, "rw=randrw iodepth=32 requests=30000 verify=crc32c resets=100");
 	vm_run_use_layout(&r, state);
 	vm_run_use_file(&r, 0, 16 * MIB);
 	vm_run(&r);
 	vm_run_assert_clean(&r);
-	/* As many as there was time for. */
-	assert_in_range(vm_run_word(&r, "resets"), 50, 100);
+	/* All but those that were due when nothing was in flight. */
+	assert_in_range(vm_run_word(&r, "resets"), 90, 100);
 	vm_run_assert_exact(&r);
 	vm_run_release(&r);
 }
@@ -241,7 +242,8 @@ static void test_ways__resets_while_moving(void **state)
 {
 	struct vm_run r;
 
-	vm_run_init(&r, "rw=randrw iodepth=32 runtime=3 verify=crc32c resets=100 completion=irq");
+	vm_run_init(&r,
+		    "rw=randrw iodepth=32 requests=30000 verify=crc32c resets=100 completion=irq");
 	vm_run_use_layout(&r, state);
 	vm_run_add_iothread(&r, "io1");
 	vm_run_use_file(&r, 0, 16 * MIB);
@@ -251,8 +253,8 @@ static void test_ways__resets_while_moving(void **state)
 						  .every_ns = NS_PER_MS };
 	vm_run(&r);
 	vm_run_assert_clean(&r);
-	/* As many as there was time for. */
-	assert_in_range(vm_run_word(&r, "resets"), 50, 100);
+	/* All but those that were due when nothing was in flight. */
+	assert_in_range(vm_run_word(&r, "resets"), 90, 100);
 	assert_in_range(r.stats->n_handovers, 20, UINT64_MAX);
 	vm_run_assert_exact(&r);
 	vm_run_release(&r);

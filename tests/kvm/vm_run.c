@@ -6,7 +6,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,15 +121,6 @@ void vm_run_need_direct_io(void)
 	if (fd < 0)
 		skip_because("O_DIRECT in %s: %s", folder, strerror(errno));
 	close(fd);
-}
-
-void vm_run_need_two_cpus(void)
-{
-	cpu_set_t set;
-
-	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
-	if (CPU_COUNT(&set) < 2)
-		skip_because("needs two CPUs");
 }
 
 #define CODE_GPA (1 * MIB)

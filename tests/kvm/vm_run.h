@@ -51,9 +51,6 @@ void vm_run_add_iothread(struct vm_run *r, const char *id);
 void vm_run_use_file(struct vm_run *r, unsigned int disk, uint64_t bytes);
 /* Skips the test if the test's folder takes no O_DIRECT, as tmpfs before Linux 6.6. */
 void vm_run_need_direct_io(void);
-/* Skips the test on a single CPU: there a spinning loop and its guest keep each other from running.
- */
-void vm_run_need_two_cpus(void);
 /* Boots these instructions (code.S) instead of the load guest. */
 void vm_run_use_code(struct vm_run *r, const char *start, const char *end);
 void vm_run(struct vm_run *r);
