@@ -121,7 +121,7 @@ check "an unknown option is an error" equal "$status" 255
 
 "$runner" -l "$tmp/logs" "$tmp/hanging" >"$tmp/out" 2>&1 &
 pid=$!
-wait_for 10 pgrep -f "$tmp/hanging"
+wait_for 10 test -s "$tmp/logs/$tmp/hanging.log"
 kill $pid
 wait $pid
 check "interrupted, it ends" equal $? 130
