@@ -90,7 +90,7 @@ test_scripts = $(wildcard tests/$(1)/test_*.sh tests/$(1)/*/test_*.sh)
 test_bins    = $(patsubst %.c,$(OUT)/%,$(call test_sources,$(1)))
 level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
 vm_tests     = -j $(VM_JOBS) -t 900 \
-	$(foreach k,$(KERNELS),$(foreach t,$(call test_scripts,vm),'$(t) $(k)'))
+	$(foreach t,$(call test_scripts,vm),$(foreach k,$(KERNELS),'$(t) $(k)'))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
 
