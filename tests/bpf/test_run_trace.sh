@@ -49,6 +49,12 @@ check "the default load shows both outcomes" holds default \
 check "outcomes add up to arrivals" holds default "([.queues[].arrivals] | add) == $sum"
 check "kicks: BPF = guest" holds default '([.queues[].kicks] | add) == .guest.kicks'
 check "kicks: BPF = VMM" holds default '[.queues[] | .kicks == .kicks_vmm] | all'
+check "kicks and other writes are all writes" holds default \
+	'.io | ([.by_address[] | select(.space == "mmio" and .access == "write") | .count] | add)
+		as $others | .mmio_writes == .kicks + $others + .untracked or
+		.addresses > (.by_address | length)'
+check "interrupts: KVM accepted what the VMM signalled" holds default \
+	'[.queues[] | .injected == .interrupts] | all'
 check "requests: VMM = guest" holds default '([.queues[].requests] | add) == .guest.requests'
 check "accounts add up to 1 within 1 %" holds default \
 	'[.loops[].account | .handling + .polling_hit + .polling_waste + .blocked + .runq
@@ -80,6 +86,8 @@ run off --blk null,size=64M,ioeventfd=off --load "rw=randread requests=1000"
 check "ioeventfd=off: exit 0" equal $status 0
 check "ioeventfd=off: every arrival by user space" holds off \
 	"$(outcome userspace) == ([.queues[].arrivals] | add) and $(outcome userspace) > 0"
+check "ioeventfd=off: every kick is seen to leave" holds off \
+	'[.queues[] | .left_evidence == "exact" and .kicks_left == .kicks] | all'
 check "ioeventfd=off: kicks agree" holds off \
 	'([.queues[].kicks] | add) == .guest.kicks and .queues[0].kicks == .queues[0].kicks_vmm'
 
