@@ -29,6 +29,18 @@ holds() {
 	}
 }
 
+# shows_in_time NAME "jq expression" arguments...: some run does. Where one CPU has to do for vCPU and
+# loop, as on a machine busy with something else, no spin sees anything and no loop is kept busy.
+shows_in_time() {
+	local name=$1 expression=$2
+	shift 2
+	for _ in 1 2 3 4; do
+		holds "$name" "$expression" && return
+		run "$name" "$@"
+	done
+	return 1
+}
+
 sum='([.queues[].outcomes | add] | add)'
 outcome() { echo "([.queues[].outcomes.$1] | add)"; }
 
@@ -44,8 +56,8 @@ for stage in signal wake runq dispatch service io irq inject; do
 		".stages[] | select(.name == \"$stage\")
 			| .evidence != \"absent\" and .count > 0 and .p99_ns > 0"
 done
-check "the default load shows both outcomes" holds default \
-	"$(outcome polled) > 0 and $(outcome notified) > 0"
+check "the default load shows both outcomes" shows_in_time default \
+	"$(outcome polled) > 0 and $(outcome notified) > 0" --duration 3
 check "outcomes add up to arrivals" holds default "([.queues[].arrivals] | add) == $sum"
 check "kicks: BPF = guest" holds default '([.queues[].kicks] | add) == .guest.kicks'
 check "kicks: BPF = VMM" holds default '[.queues[] | .kicks == .kicks_vmm] | all'
@@ -78,9 +90,10 @@ run mainloop --blk null,size=64M --load "rw=randread requests=3000"
 check "no iothread: the main loop serves" holds mainloop '.queues[0].loop == "main"'
 check "no iothread: outcomes add up" holds mainloop "([.queues[].arrivals] | add) == $sum"
 
-run busy --iothread io0,poll-max-ns=0 --blk null,size=64M,iothread=io0 \
-	--load "rw=randread iodepth=8 requests=50000"
-check "a loop kept busy: busy arrivals" holds busy "$(outcome busy) > 0"
+busy=(--iothread io0,poll-max-ns=0 --blk null,size=64M,iothread=io0
+	--load "rw=randread iodepth=8 requests=50000")
+run busy "${busy[@]}"
+check "a loop kept busy: busy arrivals" shows_in_time busy "$(outcome busy) > 0" "${busy[@]}"
 
 run off --blk null,size=64M,ioeventfd=off --load "rw=randread requests=1000"
 check "ioeventfd=off: exit 0" equal $status 0
@@ -97,7 +110,7 @@ check "ioeventfd refused: exit 0, said in one line" contains "$(cat "$tmp/refuse
 check "ioeventfd refused: every arrival by user space" holds refused \
 	"$(outcome userspace) == ([.queues[].arrivals] | add) and $(outcome userspace) > 0"
 
-run held --iothread io0 --blk null,size=64M,iothread=io0 --fault hold=400ms \
+run held --iothread io0,poll-max-ns=0 --blk null,size=64M,iothread=io0 --fault hold=400ms \
 	--load "rw=randread runtime=1.5"
 check "handlers held back: a lost arrival" holds held "$(outcome lost) >= 1"
 check "handlers held back: outcomes add up" holds held "([.queues[].arrivals] | add) == $sum"
