@@ -137,6 +137,11 @@ check "so is a file to bring without a path" contains "$status $err" "125 vmtest
 run --add /no/such/file -- true
 check "and one to add that is not there" contains "$status $err" "125 initramfs: /no/such/file"
 check "--list shows what is cached" contains "$(scripts/vmtest --list)" "6.1.0-test"
+mkdir "$tmp/few"
+ln -s "$(type -P perl)" "$(type -P cat)" "$tmp/few"
+PATH=$tmp/few run -- true
+check "without QEMU: one line" equal "$status $err" \
+	"125 vmtest: qemu-system-x86_64 is not installed (scripts/deps test)"
 run --help
 check "--help is no failure" equal "$status" 0
 done_testing
