@@ -30,7 +30,8 @@ holds() {
 }
 
 # shows_in_time NAME "jq expression" arguments...: some run does. Where one CPU has to do for vCPU
-# and loop, as on a machine busy with something else, no spin sees anything and no loop is kept busy.
+# and loop, as on a machine busy with something else, no spin sees anything and no loop is kept
+# busy.
 shows_in_time() {
 	local name=$1 expression=$2
 	shift 2
