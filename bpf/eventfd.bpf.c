@@ -27,7 +27,7 @@ static __always_inline int looked_for(__u64 gpa)
 	if (!t || (!t->armed && !t->in_exit))
 		return 0;
 	seen.ioeventfd = 1;
-	if (!t->armed)
+	if (!t->told)
 		vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
 	t->at_ioeventfd = 1;
 	return 0;

@@ -30,6 +30,7 @@ struct thread_state {
 	__u32 early_tid;
 	__u32 vcpu;	 /* 1 + its index into vcpus; 0 = not seen entering */
 	__u32 untracked; /* 1 = the table has no room for key */
+	__u32 told;	 /* 1 = key was written to, and may yet leave: armed, or its wake was */
 	struct kick_key key;
 	__u64 exit_ns; /* last kvm_exit; 0 = none */
 	__u64 kick_ns;

@@ -58,7 +58,7 @@ int ho_kvm_exit(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 {
 	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &index);
-	__u64 now, t_ns;
+	__u64 now, t_ns, rows;
 	int i;
 
 	if (!v)
@@ -76,8 +76,12 @@ static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 		/* Accepted this very moment: for the next entry. */
 		if (t_ns <= 1 || t_ns > now)
 			continue;
-		irq_hist_add(irq->rows, STAGE_ENTER, since(t_ns, now));
-		irq->t_ns = 0;
+		rows = irq->rows;
+		/* Whoever takes it out counts it: ho_posted_irq may do so at this very moment, and
+		 * the place be another's already. */
+		if (__sync_val_compare_and_swap(&irq->t_ns, t_ns, 0) != t_ns)
+			continue;
+		irq_hist_add(rows, STAGE_ENTER, since(t_ns, now));
 		ADD(v->waiting, -1);
 	}
 }
@@ -204,9 +208,10 @@ int ho_user_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!t)
 		return 0;
-	/* Where kvm_exit never fires the vCPU is still armed when it leaves for another reason: an
-	 * input from a port is told of only after it. */
-	if (t->armed && !(int)ctx->args[1] &&
+	/* Not `armed`: an interrupt may have woken somebody in this thread on the way out. Where
+	 * kvm_exit never fires the write is still the last thing told when the vCPU leaves for
+	 * another reason: an input from a port is told of only after it. */
+	if (t->told && !(int)ctx->args[1] &&
 	    reason == (t->key.bus == BUS_PIO ? USER_EXIT_IO : USER_EXIT_MMIO))
 		kick_left(t);
 	disarm(t);

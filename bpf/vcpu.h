@@ -12,6 +12,7 @@
 static __always_inline void disarm(struct thread_state *t)
 {
 	t->armed = 0;
+	t->told = 0;
 	t->at_ioeventfd = 0;
 	t->kick_signal_ns = 0;
 	t->early_woke_ns = 0;
@@ -36,6 +37,7 @@ static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 b
 	t->key = key;
 	t->kick_ns = now;
 	t->armed = 1;
+	t->told = 1;
 	t->untracked = !state;
 	if (!state) {
 		t->row.vcpu.untracked++;

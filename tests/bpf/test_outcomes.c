@@ -154,6 +154,24 @@ static void test_outcomes__userspace(void **state)
 	report_free(r);
 }
 
+/* An interrupt that wakes the loop in the vCPU thread, on the way out, does not hide the kick. */
+static void test_outcomes__woken_on_the_way_out(void **state)
+{
+	struct fake_vmm *f = *state;
+	struct report *r;
+
+	NEED_PRIVILEGE();
+	fake_mmio_write(f, FAKE_GPA);
+	fake_poke(f);
+	FAKE_TRACEPOINT(f, "ho_user_exit", 6, 0);
+	fake_queue_row(f)->userspace_kicks++;
+	fake_wait_asleep(f);
+	r = fake_report(f);
+	assert_int_equal(r->queue[0].kicks, 1);
+	assert_int_equal(r->queue[0].kicks_left, 1);
+	report_free(r);
+}
+
 /* A user exit for another reason, or a failed one, does not take the kick with it. */
 static void test_outcomes__other_user_exits(void **state)
 {
@@ -341,6 +359,7 @@ int main(void)
 		LONG(coalesced),
 		SHORT(lost),
 		SHORT(userspace),
+		LONG(woken_on_the_way_out),
 		SHORT(other_user_exits),
 		SHORT(kick_left_over_from_poll_mode),
 		LONG(later_wake_is_not_the_kicks),
