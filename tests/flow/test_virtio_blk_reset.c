@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/pci_regs.h>
 #include <handoff/bql.h>
 #include <handoff/clock.h>
 
@@ -87,6 +88,28 @@ static void test_virtio_blk__reset_under_load_in_user_space(void **state)
 	f->config.ioeventfd = false;
 	flow_plug_null(f, DELAY_NS);
 	reset_under_load(f);
+}
+
+/* Bus mastering off is one as well to the guest's memory, whoever serves; the rings stay. */
+static void test_virtio_blk__bus_master_off_under_load(void **state)
+{
+	const uint16_t on = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	struct blk_fixture *f = *state;
+	const struct stats_queue *row;
+	unsigned int i;
+
+	f->config.ioeventfd = false;
+	flow_plug_null(f, DELAY_NS);
+	row = flow_row(f, 0);
+	guest_blk_start(&f->guest, FEATURES, 1, 64);
+	submit_many(&f->guest, 0, IN_FLIGHT);
+	flow_run_until(row->requests == IN_FLIGHT);
+	fake_board_config_write(&f->board, 1, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+	assert_int_equal(row->completions, IN_FLIGHT);
+	fake_board_config_write(&f->board, 1, PCI_COMMAND, on, 2);
+	for (i = 0; i < IN_FLIGHT; i++)
+		assert_int_equal(flow_complete(f, 0, NULL, NULL), VIRTIO_BLK_S_OK);
+	assert_int_equal(flow_request(f, VIRTIO_BLK_T_IN, 0, 512, NULL), VIRTIO_BLK_S_OK);
 }
 
 /* A machine reset is a reset too, and so is unplugging with requests in flight (the teardown). */
@@ -293,6 +316,7 @@ int main(void)
 		BOTH(reset_under_load_in_iothread),
 		BOTH(reset_under_load_in_main_loop),
 		BOTH(reset_under_load_in_user_space),
+		BOTH(bus_master_off_under_load),
 		SPLIT(machine_reset_and_unplug_under_load),
 		BOTH(vcpu_resets_disk_of_iothread),
 		SPLIT(vcpu_resets_disk_of_main_loop),

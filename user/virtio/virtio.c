@@ -166,17 +166,24 @@ void virtio_set_status(struct VirtIODevice *vdev, uint8_t value)
 		start_rings(vdev);
 }
 
-void virtio_reset(struct VirtIODevice *vdev)
+void virtio_quiesce(struct VirtIODevice *vdev)
 {
 	unsigned int i;
 
 	/* First what is in flight: it is pushed to the rings as they are. */
 	atomic_store(&vdev->live, false);
 	vdev->ops->reset(vdev);
-	for (i = 0; i < vdev->n_queues; i++) {
+	for (i = 0; i < vdev->n_queues; i++)
 		virtio_queue_settle(&vdev->vq[i]);
+}
+
+void virtio_reset(struct VirtIODevice *vdev)
+{
+	unsigned int i;
+
+	virtio_quiesce(vdev);
+	for (i = 0; i < vdev->n_queues; i++)
 		reset_queue(&vdev->vq[i]);
-	}
 	vdev->guest_features = 0;
 	atomic_store(&vdev->isr, 0);
 	atomic_store(&vdev->broken, false);

@@ -124,7 +124,9 @@ static inline bool virtio_has_feature(const struct VirtIODevice *vdev, unsigned 
 
 /* The driver's write; 0 resets. Ioeventfds are the transport's: stopped before, started after. */
 void virtio_set_status(struct VirtIODevice *vdev, uint8_t value);
-/* Rings forgotten, what is in flight completed; not started. */
+/* What is in flight completed; the guest's memory is left alone until `live` again. Not started. */
+void virtio_quiesce(struct VirtIODevice *vdev);
+/* Quiesced, and rings forgotten; not started. */
 void virtio_reset(struct VirtIODevice *vdev);
 /* Any thread: the guest did what cannot be answered. Nothing is served until it resets. */
 void virtio_error(struct VirtIODevice *vdev, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -85,7 +85,7 @@ static void virtio_pci_command_changed(struct pci_device *dev, uint16_t command)
 		return;
 	}
 	virtio_pci_stop_ioeventfd(proxy);
-	atomic_store(&proxy->vdev->live, false);
+	virtio_quiesce(proxy->vdev);
 }
 
 static void virtio_pci_msix_changed(struct pci_device *dev, unsigned int vector)
