@@ -3,13 +3,13 @@
 # Runs in the machine: test programs one after the other, their TAP to standard output. One that
 # ends badly without saying so is a failed test.
 seconds=300
+tap=$(mktemp) && trap 'rm -f "$tap"' EXIT
 for program; do
 	echo "# $program"
-	timeout -k 5 $seconds "$program" 2>&1 </dev/null | tee /run/tap
+	timeout -k 5 $seconds "$program" 2>&1 </dev/null | tee "$tap"
 	status=${PIPESTATUS[0]}
-	grep -q '^1\.\.' /run/tap || echo "1..0"
-	[ "$status" = 0 ] || grep -q '^not ok [^#]*$' /run/tap || {
-		echo "1..1"
-		echo "not ok 1 - $program: exit status $status"
-	}
+	why=
+	[ "$status" = 0 ] || grep -q '^not ok [^#]*$' "$tap" || why="exit status $status"
+	grep -q '^1\.\.' "$tap" || why="no plan, exit status $status"
+	[ ! "$why" ] || printf '1..1\nnot ok 1 - %s: %s\n' "$program" "$why"
 done

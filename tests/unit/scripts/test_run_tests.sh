@@ -43,6 +43,11 @@ program short 0 <<'E'
 1..3
 ok 1 - a
 E
+program long 0 <<'E'
+1..1
+ok 1 - a
+ok 2 - b
+E
 program silent 0 </dev/null
 program lying 3 <<'E'
 1..1
@@ -73,6 +78,9 @@ check "a program that cannot run is a skip" equal "$status $last" \
 run short
 check "missing tests fail" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
 
+run long
+check "so do more than planned" equal "$status $last" "1 2 passed, 1 failed, 0 skipped"
+
 run silent
 check "a program without a plan fails" equal "$status $last" "1 0 passed, 1 failed, 0 skipped"
 
@@ -85,6 +93,12 @@ check "a killed program fails" equal "$status $last" "1 1 passed, 1 failed, 0 sk
 limit=1 run hanging
 check "a hanging program fails" equal "$status $last" "1 1 passed, 1 failed, 0 skipped"
 check "and is said to have timed out" contains "$out" "timed out after 1 s"
+
+printf '#!/bin/bash\nexec %s ./silent ./all ./short\n' "$PWD/tests/vm/programs.sh" >"$tmp/inside"
+chmod +x "$tmp/inside"
+run inside
+check "in a machine too: one without a plan fails, and missing tests" \
+	equal "$status $last" "1 1 passed, 2 failed, 1 skipped"
 
 run all
 check "a run without any test executed fails" equal "$status $last" \
