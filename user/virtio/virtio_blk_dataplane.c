@@ -154,6 +154,9 @@ void virtio_blk_drain(struct VirtIODevice *vdev)
 	 * after the reset it must touch neither the guest's memory nor the disk.
 	 */
 	blk_cancel_queued(s->blk);
+	/* Once more: what ended meanwhile may have scheduled a bottom half, in a loop we cannot
+	 * leave. */
+	aio_wait_bh_oneshot(serving_context(s), settle_bh, s);
 	blk_drained_end(s->blk);
 }
 
