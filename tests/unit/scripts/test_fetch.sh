@@ -26,6 +26,11 @@ install | --simulate) echo "Inst libtool (1)"; echo "Inst tool (1)" ;;
 download)
 	[ ! -e "$tmp/no-network" ] || { echo "E: Failed to fetch it"; exit 100; }
 	shift
+	if [ -e "$tmp/half" ]; then
+		rm "$tmp/half"
+		touch replaced.deb
+		exit 100
+	fi
 	for package; do touch "\$package.deb"; done ;;
 esac
 E
@@ -55,6 +60,11 @@ check "6.12 by its own" equal "$(holds linux-6.12)" "linux-image-6.12.117+deb12-
 run kernel 6.1.0-50
 check "an exact one by its name" equal "$(holds linux-6.1.0-50)" \
 	"linux-image-6.1.0-50-cloud-amd64 "
+touch "$tmp/half"
+run package tool
+check "of a download that broke off nothing is left" equal "$status $(holds package-tool)" \
+	"0 libtool tool "
+rm -r "$HANDOFF_CACHE/package-tool"
 run package tool
 check "a package comes with what is missing" equal "$(holds package-tool)" "libtool tool "
 

@@ -81,6 +81,10 @@ if (/bytes/) {
 	print { $to{out} } "\nend-of-output-no$end";
 } elsif (/hang/) {
 	sleep 100;
+} elsif (/cut/) {
+	print { $to{out} } "half";
+	print { $to{control} } "exit 0\n";
+	exit 0;
 } elsif (/die/) {
 	print { $to{log} } "[ 1.0] Kernel panic - not syncing: tired\n";
 	exit 0;
@@ -113,6 +117,8 @@ check "one that is not there is named" contains "$status $err" "/y: there is no 
 run -- die
 check "a panic is 125" equal "$status" 125
 check "and shows the kernel's log" contains "$err" "kernel: Linux booted"
+run -- cut
+check "so is output that is cut short, whatever the exit code" equal "$status" 125
 run --timeout 1 -- hang
 check "too long is 124" equal "$status" 124
 check "and shows the kernel's log too" contains "$err" "vmtest: timed out after 1 s"
