@@ -111,13 +111,16 @@ FRAME int virtio_blk_data_plane_start(struct VirtIODevice *vdev)
 	s->starting = true;
 	ret = virtio_bus_assign_host_notifiers(vdev->bus, &err);
 	if (ret) {
-		log_warn("%s: %s. Fallback to userspace (slower)", s->name, err.msg);
+		/* Said at a rate: the guest starts and stops as often as it likes. */
+		log_limited(&s->vdev.complaints, LOG_WARN, "%s: %s. Fallback to userspace (slower)",
+			    s->name, err.msg);
 		s->starting = false;
 		return ret;
 	}
 	/* Not started yet: the drained section in here must not attach. */
 	if (move_to(s, context_of(s->iothread), &err))
-		log_warn("%s: %s; it is served by the loop it is in", s->name, err.msg);
+		log_limited(&s->vdev.complaints, LOG_WARN,
+			    "%s: %s; it is served by the loop it is in", s->name, err.msg);
 	s->starting = false;
 	s->started = true;
 	attach(s);
@@ -139,7 +142,8 @@ void virtio_blk_data_plane_stop(struct VirtIODevice *vdev)
 	virtio_bus_unassign_host_notifiers(vdev->bus);
 	/* What completes from here on still pushes and notifies, from where it is. */
 	if (move_to(s, main_loop_aio_context_any(), &err))
-		log_warn("%s: %s; it stays in its loop", s->name, err.msg);
+		log_limited(&s->vdev.complaints, LOG_WARN, "%s: %s; it stays in its loop", s->name,
+			    err.msg);
 }
 
 void virtio_blk_drain(struct VirtIODevice *vdev)
