@@ -4,6 +4,7 @@
 . "$(dirname "$0")/machine.sh"
 
 mapfile -t programs < <(built_tests kvm)
+check "there are some" test ${#programs[@]} -gt 0
 machine --timeout 850 tests/vm/programs.sh "${programs[@]}"
 status=$?
 check "the machine ran to its end" equal $status 0
