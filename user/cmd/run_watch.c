@@ -208,7 +208,7 @@ static void on_tick(struct watch *w)
 	uint64_t ticks;
 	struct report *swap = w->before;
 
-	if (read(w->tick_fd, &ticks, sizeof(ticks)) < 0 || w->ended)
+	if (read(w->tick_fd, &ticks, sizeof(ticks)) < 0 || w->ended || w->failed)
 		return;
 	if (tracer_snapshot(w->tracer, w->total, &err) < 0) {
 		fail(w, "--trace: ", &err);
@@ -256,6 +256,8 @@ static void watch_once(struct watch *w)
 	if (fds[SOURCE_STDIN].revents && run_screen_input(w->screen))
 		stop_vmm(w, false);
 	if (fds[SOURCE_STOP_TIME].revents && !w->ended) {
+		/* Said once: it may take the kernel a while to take the memory apart. */
+		arm_timer(w->stop_fd, 0, 0);
 		log_error("run: the VMM did not stop within %d s and is killed", STOP_GRACE_S);
 		stop_vmm(w, true);
 	}
