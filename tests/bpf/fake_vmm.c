@@ -68,8 +68,10 @@ static void handle_queue(struct fake_vmm *f)
 	HANDOFF_PROBE4(queue_notified, stats_queue_index(f->page, f->queue), f->queue->gpa, signals,
 		       work);
 	stats_add(&f->queue->signals, signals);
-	if (work)
+	if (work) {
+		stats_inc(&f->queue->arrivals);
 		stats_inc(&f->queue->arrivals_notified);
+	}
 	atomic_fetch_add(&f->handled, 1);
 }
 

@@ -141,6 +141,7 @@ static void test_outcomes__userspace(void **state)
 	NEED_PRIVILEGE();
 	fake_mmio_write(f, FAKE_GPA);
 	FAKE_TRACEPOINT(f, "ho_user_exit", 6, 0);
+	fake_queue_row(f)->arrivals++;
 	fake_queue_row(f)->arrivals_userspace++;
 	fake_queue_row(f)->userspace_kicks++;
 	wait_ns(2 * FAKE_SHORT_NS);
@@ -209,6 +210,7 @@ static void test_outcomes__kick_left_over_from_poll_mode(void **state)
 	fake_poll_mode(f, true);
 	fake_keep_busy(f);
 	fake_kick(f);
+	fake_queue_row(f)->arrivals++;
 	fake_queue_row(f)->arrivals_polled++;
 	wait_ns(2 * FAKE_SHORT_NS);
 	r = fake_report(f);

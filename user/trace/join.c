@@ -100,7 +100,6 @@ static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
 	uint64_t fd = less(now->arrivals_notified, before->arrivals_notified);
 	uint64_t excess = less(seen.notified + seen.busy + seen.lost, fd), take;
 	uint64_t recheck = less(now->arrivals_recheck, before->arrivals_recheck);
-	unsigned int o;
 
 	if (q->outcome_evidence == EVIDENCE_ABSENT) {
 		fd += recheck;
@@ -119,9 +118,8 @@ static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
 	q->outcome[OUTCOME_BUSY] = seen.busy + recheck;
 	q->outcome[OUTCOME_USERSPACE] = less(now->arrivals_userspace, before->arrivals_userspace);
 	q->outcome[OUTCOME_LOST] = seen.lost + seen.pending_lost;
-	q->arrivals = 0;
-	for (o = 0; o < OUTCOMES; o++)
-		q->arrivals += q->outcome[o];
+	/* The VMM's own count, which the outcomes are held against (report_check). */
+	q->arrivals = less(now->arrivals, before->arrivals) + seen.pending_lost;
 }
 
 static void join_legs(struct report_queue *q, const struct stats_queue *now,

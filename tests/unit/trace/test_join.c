@@ -36,6 +36,7 @@ static void test_join__outcomes_add_up(void **state)
 	struct kick_state *kick = fake_kick(t, FAKE_GPA);
 	struct report *r;
 
+	fake_queue(t)->arrivals = 137;
 	fake_queue(t)->arrivals_polled = 100;
 	fake_queue(t)->arrivals_notified = 30;
 	fake_queue(t)->arrivals_recheck = 5;
@@ -62,6 +63,7 @@ static void test_join__bpf_ahead_of_the_page(void **state)
 	struct tracer *t = *state;
 	struct report *r;
 
+	fake_queue(t)->arrivals = 10;
 	fake_queue(t)->arrivals_notified = 10;
 	*fake_kick(t, FAKE_GPA) =
 		(struct kick_state){ .row = FAKE_ROW, .notified = 9, .busy = 3, .lost = 1 };
@@ -79,6 +81,7 @@ static void test_join__bpf_behind_the_page(void **state)
 	struct tracer *t = *state;
 	struct report *r;
 
+	fake_queue(t)->arrivals = 10;
 	fake_queue(t)->arrivals_notified = 10;
 	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .row = FAKE_ROW, .notified = 4 };
 	r = fake_join(t);
@@ -94,6 +97,7 @@ static void test_join__without_bpf(void **state)
 	struct tracer *t = *state;
 	struct report *r = report_new();
 
+	fake_queue(t)->arrivals = 17;
 	fake_queue(t)->arrivals_notified = 10;
 	fake_queue(t)->arrivals_polled = 7;
 	fake_queue(t)->signals = 12;
@@ -114,10 +118,12 @@ static void test_join__counts_since_the_start(void **state)
 	struct report *r;
 
 	before->requests = 1000;
+	before->arrivals = 900;
 	before->arrivals_polled = 900;
 	fake_hist_add(&before->leg[STATS_LEG_IO], 500);
 	*fake_queue(t) = *before;
 	fake_queue(t)->requests = 1010;
+	fake_queue(t)->arrivals = 909;
 	fake_queue(t)->arrivals_polled = 909;
 	fake_hist_add(&fake_queue(t)->leg[STATS_LEG_IO], 700);
 	r = fake_join(t);
