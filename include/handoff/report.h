@@ -108,6 +108,7 @@ struct report_address {
  */
 struct report_io {
 	enum evidence mmio_evidence, pio_evidence;
+	enum evidence left_evidence; /* of what left to user space */
 	uint64_t mmio_writes, mmio_reads, pio_writes, pio_reads;
 	uint64_t kicks;	    /* writes to the notify registers of queues */
 	uint64_t untracked; /* accesses to addresses that the tracer had no room for */

@@ -185,6 +185,7 @@ static void put_evidence(const struct tracer *t, struct report *r)
 	}
 	r->io.mmio_evidence = v.mmio;
 	r->io.pio_evidence = v.pio;
+	r->io.left_evidence = v.user_exits;
 }
 
 static void put_host(const struct tracer *t, struct report *r)

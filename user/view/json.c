@@ -230,7 +230,7 @@ static json_t *addresses_json(const struct report_io *io)
 					a->pio ? "pio" : "mmio", "access",
 					a->write ? "write" : "read", "count", (json_int_t)a->count);
 
-		put_known(row, "left", a->write, a->left);
+		put_known(row, "left", a->write && io->left_evidence != EVIDENCE_ABSENT, a->left);
 		json_array_append_new(out, row);
 	}
 	return out;
@@ -249,7 +249,7 @@ static json_t *io_json(const struct report_io *io)
 	put_text(out, "pio_evidence", evidence_name(io->pio_evidence));
 	put_known(out, "pio_writes", pio, io->pio_writes);
 	put_known(out, "pio_reads", pio, io->pio_reads);
-	put_known(out, "kicks", any, io->kicks);
+	put_known(out, "kicks", mmio, io->kicks);
 	put_known(out, "untracked", any, io->untracked);
 	put_known(out, "addresses", any, io->addresses);
 	json_object_set_new(out, "by_address", any ? addresses_json(io) : json_null());

@@ -86,7 +86,7 @@ void sample_set_evidence(struct report *r, enum evidence evidence)
 	}
 	v->exits_evidence = v->reasons_evidence = evidence;
 	v->mmio_evidence = v->pio_evidence = v->user_exits_evidence = evidence;
-	r->io.mmio_evidence = r->io.pio_evidence = evidence;
+	r->io.mmio_evidence = r->io.pio_evidence = r->io.left_evidence = evidence;
 	q->left_evidence = evidence;
 	v->exits = absent ? 0 : 300;
 	v->n_reasons = absent ? 0 : 1;

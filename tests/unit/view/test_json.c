@@ -154,6 +154,26 @@ static void test_json__untraced_figures_are_null(void **state)
 	report_free(r);
 }
 
+/* Whether writes left to user space is not known where nobody saw them leave. */
+static void test_json__left_is_null_without_evidence(void **state)
+{
+	struct report *r = sample_report();
+	json_t *root, *row;
+
+	r->io.left_evidence = EVIDENCE_ABSENT;
+	root = view_json_document(r);
+	row = json_array_get(json_object_get(json_object_get(root, "io"), "by_address"), 0);
+	assert_true(json_is_integer(json_object_get(row, "count")));
+	assert_true(json_is_null(json_object_get(row, "left")));
+	json_decref(root);
+	r->io.left_evidence = EVIDENCE_EXACT;
+	root = view_json_document(r);
+	row = json_array_get(json_object_get(json_object_get(root, "io"), "by_address"), 0);
+	assert_true(json_is_integer(json_object_get(row, "left")));
+	json_decref(root);
+	report_free(r);
+}
+
 /* Below these is data, not shape: exit reasons by name, the guest's own words, buckets,
  * addresses. */
 static bool is_open(const char *path)
@@ -264,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_json__absent_exits_are_null),
 		cmocka_unit_test(test_json__guest_values_have_types),
 		cmocka_unit_test(test_json__untraced_figures_are_null),
+		cmocka_unit_test(test_json__left_is_null_without_evidence),
 		cmocka_unit_test(test_json__shape_does_not_depend_on_evidence),
 		cmocka_unit_test(test_json__survives_bad_utf8),
 		cmocka_unit_test(test_json__full_device_is_an_error),
