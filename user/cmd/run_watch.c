@@ -145,6 +145,19 @@ static void on_ready(struct watch *w)
 	w->pipes.go = -1;
 }
 
+/* The built-in guest alone is believed: what another prints is no figure. */
+static void on_guest_line(struct watch *w, const char *line)
+{
+	bool builtin = !w->o->machine.kernel;
+
+	if (builtin && report_set_guest(w->total, line))
+		snprintf(w->guest_result, sizeof(w->guest_result), "%s", line);
+	else if (builtin && !strncmp(line, GUEST_ERROR, strlen(GUEST_ERROR)))
+		snprintf(w->guest_error, sizeof(w->guest_error), "%s", line + strlen(GUEST_ERROR));
+	else if (w->screen)
+		run_screen_console(w->screen, line);
+}
+
 static void on_talk_line(void *opaque, const char *line)
 {
 	struct watch *w = opaque;
@@ -153,14 +166,7 @@ static void on_talk_line(void *opaque, const char *line)
 		if (!w->tracer && !w->failed && !w->stopping)
 			on_ready(w);
 	} else if (!strncmp(line, "guest ", 6)) {
-		if (report_set_guest(w->total, line + 6))
-			snprintf(w->guest_result, sizeof(w->guest_result), "%s", line + 6);
-		else if (!w->o->machine.kernel &&
-			 !strncmp(line + 6, GUEST_ERROR, strlen(GUEST_ERROR)))
-			snprintf(w->guest_error, sizeof(w->guest_error), "%s",
-				 line + 6 + strlen(GUEST_ERROR));
-		else if (w->screen)
-			run_screen_console(w->screen, line + 6);
+		on_guest_line(w, line + 6);
 	}
 }
 
