@@ -21,7 +21,9 @@ cat >"$tmp/bin/apt-get" <<E
 echo "\$*" >>"$tmp/apt.log"
 while [[ \$1 == -* && \$1 != --simulate ]]; do [ "\$1" = -o ] && shift; shift; done
 case \$1 in
-update) [ ! -e "$tmp/no-network" ] || echo "W: Failed to fetch the lists" ;;
+update)
+	echo "W: Target Packages is configured multiple times"
+	[ ! -e "$tmp/no-network" ] || echo "W: Failed to fetch the lists" ;;
 install | --simulate) echo "Inst libtool (1)"; echo "Inst tool (1)" ;;
 download)
 	[ ! -e "$tmp/no-network" ] || { echo "E: Failed to fetch it"; exit 100; }
