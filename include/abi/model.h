@@ -46,10 +46,17 @@ enum bus {
 	BUS_PIO_READ = 17,
 };
 
+/*
+ * Or'ed to a bus: the address is shared by several queues, told apart by the value that is written
+ * (an ioeventfd's datamatch), which kick_key.value holds.
+ */
+#define BUS_BY_VALUE 0x100
+
 /* A guest address that was written to, or read from. */
 struct kick_key {
 	__u64 gpa;
-	__u32 bus;  /* enum bus; a fast-MMIO kick is filed under BUS_MMIO */
+	__u64 value; /* 0 unless BUS_BY_VALUE */
+	__u32 bus;   /* enum bus; a fast-MMIO kick is filed under BUS_MMIO */
 	__u32 past; /* 0; else the address belongs to another queue now, and this is what was before
 		     */
 };
@@ -78,15 +85,44 @@ struct kick_state {
 	__u64 spurious;	  /* entered with nothing there */
 	__u64 served_ns;  /* last entry */
 	__u32 served_tid; /* the thread that served the last arrival */
+	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
+	__u32 by_value;
+	/*
+	 * What the kicks met. coalesced: an earlier kick's signal was in the eventfd still (told at
+	 * the kick). Of the windows that were closed, those whose first kick woke the consumer, and
+	 * those it met awake. With user_exits and the window that is open (pending) they add up to
+	 * kicks.
+	 */
+	__u64 coalesced, met_asleep, met_awake;
+};
+
+/*
+ * What is known of a queue beside its addresses: of a VMM that tells nothing by itself. By row, as
+ * stage_hists. Written by the threads that serve the queue.
+ */
+struct queue_state {
+	__u64 interrupts; /* its messages sent by a thread of the VMM */
+	__u64 polled; /* of those: no kick was consumed since the last one: a spin found the work */
+	__u64 last_irq_ns;   /* the newest of them; 0 = none */
+	__u64 last_serve_ns; /* the newest sign of service: an eventfd read, a handler, an interrupt
+			      */
+	/* by uprobes; 0 where none is attached */
+	__u64 handled;		    /* queue handler entered */
+	__u64 handled_polled;	    /* of those: no kick was consumed since it was last entered */
+	__u64 submitted, completed; /* requests */
+	__u32 kicked;		    /* 1 = a kick was consumed since the last interrupt */
+	__u32 kicked_hd;	    /* 1 = a kick was consumed since the handler was last entered */
+	__u32 tid;		    /* the thread that served it last; 0 = not seen */
 	__u32 pad;
 };
 
 /*
- * Stages of a kick that the kernel sees: exit, signal, wake, runq, dispatch. Queue by queue:
- * element row * KICK_STAGES + stage of stage_hists. Added to atomically (hist_add_shared): several
- * vCPUs may kick one queue, and one queue may change its loop.
+ * Stages that the kernel sees: exit, signal, wake, runq, dispatch; and, by uprobes on a VMM that is
+ * not ours, service, io and irq. Queue by queue: element row * KICK_STAGES + stage of stage_hists.
+ * Added to atomically (hist_add_shared): several vCPUs may kick one queue, and one queue may change
+ * its loop.
  */
-#define KICK_STAGES (STAGE_DISPATCH + 1)
+#define KICK_STAGES (STAGE_IRQ + 1)
 
 /* An MSI message, as far as every KVM tells of it: the lower half of its address, and its data. */
 struct irq_key {
@@ -104,6 +140,21 @@ struct irq_state {
 	__u64 posted; /* of those: taken by hardware inside the guest, which needed no entry */
 	struct hist inject;
 	struct hist enter;
+};
+
+/* How often a message was the first interrupt after kicks of this queue alone were consumed. */
+struct irq_vote {
+	struct irq_key msi;
+	__u32 row;
+	__u32 pad;
+};
+
+/* All ways to kick a queue of a VMM that is not ours: told by the tracer, row by row. */
+#define QUEUE_WAYS 4
+struct queue_ways {
+	__u32 n;
+	__u32 pad;
+	struct kick_key way[QUEUE_WAYS];
 };
 
 /* Where a queue is now. */
@@ -124,6 +175,19 @@ struct loop_state {
 	__u64 poll_end_ns; /* poll mode last left */
 	__u32 polling;	   /* 1 = in poll mode: notifications are off */
 	__s32 cpu;	   /* it ran on last; -1 = not seen running */
+	/*
+	 * Of a VMM that tells nothing: the thread's time on a CPU, judged at its next event.
+	 * handling: until an interrupt it sends after it consumed a kick, and until it consumes one
+	 * it was woken for. polled: until an interrupt that no kick preceded (spin and service
+	 * together). waste: until it sleeps, with no work since the last interrupt or read.
+	 */
+	__u64 mark_ns; /* of its last event; 0 = not on a CPU */
+	__u64 handling_ns, polled_ns, waste_ns;
+	__u64 polled_irqs; /* interrupts in polled_ns */
+	__u64 consumes;	   /* kicks' eventfds read with something in them */
+	__u64 reads_empty; /* and with nothing in them */
+	__u64 sleeps;	   /* switched out to wait */
+	__u64 irqs;	   /* interrupts sent */
 };
 
 struct vcpu_state {
@@ -185,13 +249,18 @@ enum loss {
 #define MODEL_MAX_THREADS   2048 /* those of note that have ended too */
 #define MODEL_MAX_VCPUS	    512
 #define MODEL_MAX_EXITS	    4096 /* exit reasons, of all vCPUs */
+#define MODEL_MAX_EVENTFDS  1024 /* descriptors and contexts of queues' eventfds */
+#define MODEL_MAX_VOTES	    1024
 
-_Static_assert(sizeof(struct kick_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8, "map layout is ABI");
+_Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
+_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 3 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct queue_state) == 8 * 8 + 4 * 4, "map layout is ABI");
+_Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
+_Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");
 _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct queue_place) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct thread_row) == 8 + 8 * 8 + 8 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct thread_row) == 8 + 17 * 8 + 8 * 8, "map layout is ABI");
 
 #endif

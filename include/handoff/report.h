@@ -18,7 +18,10 @@
 #define REPORT_EXIT_REASONS 32
 #define REPORT_ADDRESSES    32
 #define REPORT_GUEST_KEYS   128
-#define REPORT_HOOKS_TEXT   1024 /* every program's hook fits */
+#define REPORT_HOOKS_TEXT   1536 /* every program's hook fits */
+#define REPORT_ALARMS	    16
+#define REPORT_FRAMES	    24
+#define REPORT_FRAME	    80
 
 struct report_stage {
 	enum evidence evidence;
@@ -33,6 +36,15 @@ struct report_queue {
 	char loop[STATS_NAME_LEN]; /* id of the loop that serves it now */
 	uint32_t loop_index;	   /* into report.loop */
 	bool ioeventfd;
+	/* Of device and queue; inferred: a guess, by name_reason. */
+	enum evidence name_evidence;
+	char name_reason[REPORT_TEXT];
+	/*
+	 * Of arrivals and polled: exact (the VMM counts them, or a uprobe sees each handler), or
+	 * inferred with the rule and its error.
+	 */
+	enum evidence arrivals_evidence;
+	char arrivals_reason[REPORT_TEXT];
 	uint64_t arrivals, outcome[OUTCOMES];
 	enum evidence outcome_evidence; /* absent: notified and busy could not be told apart: both
 					   stand under notified */
@@ -47,11 +59,24 @@ struct report_queue {
 	enum evidence left_evidence;
 	uint64_t kicks_left, kicks_left_vmm;
 	/*
+	 * What the kicks met: a loop asleep, which they woke; one awake (polling or busy); a signal
+	 * that was there already. With kicks_left and kicks_open (of the window that nobody has
+	 * closed yet: 0 or 1) they add up to kicks. Exact, or absent.
+	 */
+	enum evidence met_evidence;
+	uint64_t kicks_asleep, kicks_awake, kicks_coalesced, kicks_open;
+	/*
 	 * Interrupts KVM accepted with the queue's MSI message, where the evidence of stage inject
 	 * is not absent; `interrupts` are those the VMM signalled. posted: of the accepted, those
 	 * that hardware delivered into the running guest (APICv, AVIC): they have no `enter`.
 	 */
 	uint64_t injected, posted;
+	/*
+	 * Of requests, completions, errors, interrupts_suppressed, spurious, kicks_vmm and
+	 * kicks_left_vmm: the VMM's own counts. absent: it tells none (requests and completions may
+	 * then come from uprobes: requests_evidence is exact, vmm_evidence absent).
+	 */
+	enum evidence vmm_evidence, requests_evidence;
 	uint64_t requests, completions, interrupts, interrupts_suppressed, errors, spurious;
 	struct report_stage stage[STAGES];
 };
@@ -60,7 +85,13 @@ struct report_loop {
 	uint32_t tid;
 	char comm[STATS_NAME_LEN], id[STATS_NAME_LEN];
 	enum stats_loop_kind kind;
-	int32_t cpu; /* it ran on last; -1 = unknown */
+	int32_t cpu;  /* it ran on last; -1 = unknown */
+	char how[16]; /* it waits: "ppoll", "epoll", "io_uring", "read", "vhost"; "" = not seen */
+	enum evidence settings_evidence; /* of the poll settings: exact (told), or absent */
+	/* Of polls and hits: exact; inferred with polls_reason; or absent. */
+	enum evidence polls_evidence;
+	char polls_reason[REPORT_TEXT];
+	enum evidence counters_evidence; /* of iterations, kicks_suppressed, spurious_wakes */
 	uint64_t poll_max_ns, poll_ns, poll_grow, poll_shrink, poll_weight;
 	uint64_t polls, hits, iterations, kicks_suppressed, spurious_wakes, wakes, preemptions;
 	/* ns; the five add up to wall_ns */
@@ -124,6 +155,28 @@ struct report_handover {
 	int64_t t_ns; /* since the interval's start */
 };
 
+enum report_alarm_kind { ALARM_SPINNING, ALARM_STUCK };
+
+/* Something is wrong now, or was during the run. */
+struct report_alarm {
+	enum report_alarm_kind kind;
+	bool over;	       /* it has ended since */
+	uint64_t t_ns, age_ns; /* first seen, since the start; how long it lasts, or lasted */
+	uint32_t tid;	       /* the thread that spins, or should have come */
+	char comm[STATS_NAME_LEN], device[STATS_NAME_LEN]; /* device "" = no queue's eventfd */
+	uint32_t queue;
+	int32_t fd; /* of the eventfd; -1 = the VMM holds none */
+	uint32_t eventfd_id;
+	uint64_t count;		   /* of the eventfd */
+	double cpu_share;	   /* of one CPU, spinning */
+	char state;		   /* of the thread, as ps has it: S, D, R, T; '?' = not known */
+	uint32_t n_kernel, n_user; /* frames, innermost first; 0 with why */
+	char kernel[REPORT_FRAMES][REPORT_FRAME], user[REPORT_FRAMES][REPORT_FRAME];
+	char kernel_why[REPORT_TEXT], user_why[REPORT_TEXT];
+};
+/* "spinning", "stuck". */
+const char *alarm_kind_name(enum report_alarm_kind kind);
+
 struct report {
 	char kernel[64], kvm[64], cpu[64]; /* host: uname -r; kind of KVM; model name */
 	bool hypervisor;		   /* the host itself is a guest: latencies are inflated */
@@ -131,7 +184,7 @@ struct report {
 	char hooks[REPORT_HOOKS_TEXT]; /* programs attached, for host.evidence */
 	uint32_t pid;
 	char comm[STATS_NAME_LEN];
-	char vmm_kind[16]; /* "handoff", "unknown" */
+	char vmm_kind[16]; /* "handoff", "qemu", "unknown", ... */
 	bool vmm_alive;
 	int64_t start_realtime_ns; /* CLOCK_REALTIME at the start */
 	uint64_t duration_ns;
@@ -146,6 +199,11 @@ struct report {
 	struct report_handover handover[STATS_MAX_HANDOVERS]; /* oldest first */
 	uint64_t loss[LOSSES];
 	double tracer_cpu; /* CPU time of the BPF programs, cores; < 0 = unknown */
+	/* Of that, what the programs on a kick's way took, for each kick; < 0 = unknown. */
+	double tracer_kick_ns;
+	uint32_t n_alarms;
+	uint64_t alarms_total; /* the first REPORT_ALARMS are kept */
+	struct report_alarm alarm[REPORT_ALARMS];
 
 	/*
 	 * The load guest's own line, key=value, in its order; n 0 = it gave none, and guest_reason

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <abi/model.h>
 #include <handoff/error.h>
 
 struct report;
+struct vm_names;
 struct tracer;
 
 struct tracer_config {
@@ -24,6 +26,15 @@ struct tracer_config {
 	const char *no_bpf_reason;
 	bool measure_cost;	/* report.tracer_cpu; adds some 60 ns to each event */
 	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
+	/* Of a VMM that is not ours (no stats page): */
+	uint64_t stuck_ns; /* alarm when a kick waits longer; 0 = 1 s */
+	bool uprobes;	   /* service, io, irq and each arrival by uprobes, where the VMM exports
+			      symbols */
+	bool uprobes_slow; /* even those that are single-stepped */
+	bool folded;	   /* collect stacks for tracer_write_folded */
+	const struct vm_names *names; /* may be NULL; copied */
+	uint32_t n_given;	      /* notify addresses given by hand */
+	const struct kick_key *given;
 };
 
 /*
@@ -34,8 +45,8 @@ struct tracer_config {
 int tracer_check_privilege(struct error *err) MUST_CHECK;
 
 /*
- * Attaches; when it returns every event counts. NULL with err (no such process, no stats page, no
- * privilege, ...).
+ * Attaches to our VMM by its stats page, to any other by what the kernel tells of it; when it
+ * returns every event counts. NULL with err (no such process, no VM in it, no privilege, ...).
  */
 struct tracer *tracer_new(const struct tracer_config *config, struct error *err) MUST_CHECK;
 void tracer_free(struct tracer *t);
@@ -45,6 +56,18 @@ void tracer_free(struct tracer *t);
  * err.
  */
 int tracer_snapshot(struct tracer *t, struct report *r, struct error *err) MUST_CHECK;
+
+/*
+ * Readable when the VM has registered or dropped an eventfd: call tracer_refresh (which a snapshot
+ * does too). -1: nothing to wait for (our own VMM).
+ */
+int tracer_refresh_fd(const struct tracer *t);
+/* 0 or -errno with err; the process having ended is 0. */
+int tracer_refresh(struct tracer *t, struct error *err) MUST_CHECK;
+/* Names from now on. */
+void tracer_set_names(struct tracer *t, const struct vm_names *names);
+/* Folded stacks, a line each: "frame;frame;frame ns". 0 or -errno with err. Needs config.folded. */
+int tracer_write_folded(struct tracer *t, FILE *to, struct error *err) MUST_CHECK;
 
 /* --- doctor: each BPF program tried for real -------------------------------------------------- */
 

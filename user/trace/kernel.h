@@ -19,6 +19,7 @@ struct kernel_config {
 	uint64_t lost_after_ns;
 	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
+	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
 	/* Called when the VMM's word on where its queues are is heard, before anything is counted:
 	 * the time for kernel_place. May be NULL. */
 	void (*place)(struct kernel *k, void *opaque);
@@ -42,6 +43,11 @@ void kernel_free(struct kernel *k);
 void kernel_stop(struct kernel *k);
 
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p);
+/* Readable after the VM has registered or dropped an eventfd; kernel_changes empties it and tells
+ * how often. -1: not foreign. */
+int kernel_changes_fd(const struct kernel *k);
+uint64_t kernel_changes(struct kernel *k);
+
 /* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */
 uint64_t kernel_run_ns(const struct kernel *k);
 
@@ -50,6 +56,22 @@ uint64_t kernel_run_ns(const struct kernel *k);
  * row itself (handoff:queue_placed), that stands. 0 or -errno.
  */
 int kernel_place(struct kernel *k, uint32_t row, const struct queue_place *place) MUST_CHECK;
+
+/* What is known of a queue of a VMM that is not ours. */
+struct kernel_queue {
+	struct queue_ways ways;
+	uint64_t ctx; /* of its eventfd; 0 = not known */
+	uint32_t n_fds;
+	int32_t fd[4];
+	struct irq_key msi; /* all 0 = not known */
+};
+
+/*
+ * Tells the programs whose a row is from now on, instead of what was told of the row before; what
+ * was counted at an address that another row had stays with that row. All 0: nobody's. 0 or
+ * -errno.
+ */
+int kernel_bind(struct kernel *k, uint32_t row, const struct kernel_queue *queue) MUST_CHECK;
 
 struct kernel_kick {
 	struct kick_key key;
@@ -74,6 +96,12 @@ struct kernel_view {
 	struct kernel_irq *irq;
 	struct kernel_exit *exit;
 	struct thread_row thread[MODEL_MAX_THREADS];
+	struct queue_state queue[MODEL_MAX_QUEUES];
+	uint32_t n_votes;
+	struct {
+		struct irq_vote vote;
+		uint64_t count;
+	} vote[MODEL_MAX_VOTES];
 	struct trace_seen seen;
 	uint64_t loss[LOSSES];
 	/* Not copied: MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs. */
