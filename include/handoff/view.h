@@ -32,11 +32,12 @@ void view_summary(const struct report *r, unsigned int width, FILE *to);
 
 /*
  * One interval on one or few lines, for a pipe: `interval` = what happened since the last, `total`
- * = since the start.
+ * = since the start. by_pid: each line begins with the VMM's pid.
  */
-void view_interval_line(const struct report *interval, const struct report *total, FILE *to);
+void view_interval_line(const struct report *interval, const struct report *total, bool by_pid,
+			FILE *to);
 
-enum view_event { VIEW_NONE, VIEW_QUIT };
+enum view_event { VIEW_NONE, VIEW_QUIT, VIEW_NEXT, VIEW_PREVIOUS };
 
 /*
  * Full screen (ncurses). NULL with err if the terminal cannot do it (TERM unset or dumb): fall back
@@ -45,10 +46,15 @@ enum view_event { VIEW_NONE, VIEW_QUIT };
 struct view_live *view_live_new(struct error *err) MUST_CHECK;
 /* Restores the terminal. Safe to call after SIGWINCH, errors, or twice with NULL. */
 void view_live_free(struct view_live *v);
+/* The VM that is shown from the next update on, of several: number 1 .. of. Ends a pause. */
+void view_live_select(struct view_live *v, unsigned int number, unsigned int of);
 /* Draws; nothing moves while paused. */
 void view_live_update(struct view_live *v, const struct report *interval,
 		      const struct report *total);
-/* Call when stdin is readable: keys to sort, pause, quit, help, resize. Redraws by itself. */
+/*
+ * Call when stdin is readable, until it says VIEW_NONE: keys to sort, pause, quit, help, resize,
+ * another VM. Redraws by itself.
+ */
 enum view_event view_live_input(struct view_live *v);
 /* A line of talk (guest console, warnings) for the bottom of the screen. */
 void view_live_message(struct view_live *v, const char *line);

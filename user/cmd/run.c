@@ -15,6 +15,22 @@
 #include "cmd.h"
 #include "run.h"
 
+struct screen_config run_screen_config(const struct run_options *o)
+{
+	bool json_on_stdout = o->json && !strcmp(o->json, "-");
+	bool stdio = o->console == RUN_CONSOLE_STDIO;
+
+	return (struct screen_config){
+		.live = o->trace && !stdio && !json_on_stdout && screen_has_terminal(),
+		.intervals = stdio	      ? stderr
+			     : json_on_stdout ? NULL
+					      : stdout,
+		.guest = o->console != RUN_CONSOLE_LINES ? NULL
+			 : json_on_stdout		 ? stderr
+							 : stdout,
+	};
+}
+
 /* The child ends by _exit: the parent's stdio buffers are not its to flush. */
 static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
 {
@@ -22,7 +38,7 @@ static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
 	pid_t pid;
 
 	if (pipe2(talk, O_CLOEXEC) || pipe2(go, O_CLOEXEC) ||
-	    (run_screen_wanted(o) && pipe2(talk_err, O_CLOEXEC | O_NONBLOCK)))
+	    (run_screen_config(o).live && pipe2(talk_err, O_CLOEXEC | O_NONBLOCK)))
 		return -errno;
 	fflush(NULL);
 	pid = fork();

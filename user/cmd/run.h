@@ -18,6 +18,8 @@
 #include <handoff/machine.h>
 #include <handoff/opts.h>
 
+#include "screen.h"
+
 struct run_disk {
 	struct machine_disk disk;
 	char *delay; /* "50us" or "exp:50us" */
@@ -61,21 +63,7 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes);
  * command. */
 int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes);
 
-/* The watcher's screen: ncurses on a terminal, else lines, else nothing (run_screen.c). */
-struct run_screen;
-struct report;
-/* Would it be live? Asked before the fork, for the VMM's stderr. */
-bool run_screen_wanted(const struct run_options *o);
-struct run_screen *run_screen_new(const struct run_options *o);
-/* Restores the terminal and says on stderr what was said meanwhile. */
-void run_screen_free(struct run_screen *s);
-bool run_screen_is_live(const struct run_screen *s);
-void run_screen_interval(struct run_screen *s, const struct report *interval,
-			 const struct report *total);
-/* A line from the guest's console, or of the VMM's talk while the screen is live. */
-void run_screen_console(struct run_screen *s, const char *line);
-void run_screen_talk(struct run_screen *s, const char *line);
-/* stdin became readable: true if the user wants to quit. */
-bool run_screen_input(struct run_screen *s);
+/* What the watcher shows, and where. Asked before the fork too, for the VMM's stderr. */
+struct screen_config run_screen_config(const struct run_options *o);
 
 #endif

@@ -13,10 +13,9 @@
 #include "run.h"
 #include "run_defaults.h"
 #include "run_judge.h"
+#include "seconds.h"
 
-#define MIB	      (1ull << 20)
-/* Of --duration and --interval: about 30 years, far from overflowing ns. */
-#define RUN_LONGEST_S 1000000000ull
+#define MIB (1ull << 20)
 
 #define DISK(field) offsetof(struct run_disk, disk.field), KV_NO_SEEN
 #define IOT(field)  offsetof(struct machine_iothread, field), KV_NO_SEEN
@@ -85,43 +84,23 @@ static int parse_json(void *opaque, const char *arg, struct error *err)
 	return *arg ? 0 : error_set(err, -EINVAL, "no name; write --json FILE, or - for stdout");
 }
 
-/* Seconds when no unit is given: what --duration 5 means everywhere else. */
-static int parse_seconds(const char *arg, uint64_t min_ns, uint64_t *ns, struct error *err)
-{
-	char with_unit[64], least[16];
-	size_t len = strlen(arg);
-	int n;
-
-	n = snprintf(with_unit, sizeof(with_unit), "%s%s%s", arg[0] == '.' ? "0" : "", arg,
-		     len && arg[len - 1] >= '0' && arg[len - 1] <= '9' ? "s" : "");
-	if (n >= (int)sizeof(with_unit) || kv_parse_time(with_unit, ns))
-		return error_set(err, -EINVAL, "%s: not a time; write seconds (5, 0.5) or 500ms",
-				 arg);
-	if (*ns < min_ns)
-		return error_set(err, -EINVAL, "%s: too short; at least %s", arg,
-				 clock_format_ns(least, (int64_t)min_ns));
-	if (*ns > RUN_LONGEST_S * NS_PER_S)
-		return error_set(err, -EINVAL, "%s: too long; at most %llu s", arg, RUN_LONGEST_S);
-	return 0;
-}
-
 static int parse_duration(void *opaque, const char *arg, struct error *err)
 {
 	struct run_options *o = opaque;
 
 	o->duration_given = true;
-	return parse_seconds(arg, NS_PER_MS, &o->duration_ns, err);
+	return seconds_parse(arg, NS_PER_MS, &o->duration_ns, err);
 }
 
 static int parse_interval(void *opaque, const char *arg, struct error *err)
 {
-	return parse_seconds(arg, 50 * NS_PER_MS, &((struct run_options *)opaque)->interval_ns,
+	return seconds_parse(arg, 50 * NS_PER_MS, &((struct run_options *)opaque)->interval_ns,
 			     err);
 }
 
 static int parse_lost_after(void *opaque, const char *arg, struct error *err)
 {
-	return parse_seconds(arg, NS_PER_US, &((struct run_options *)opaque)->lost_after_ns, err);
+	return seconds_parse(arg, NS_PER_US, &((struct run_options *)opaque)->lost_after_ns, err);
 }
 
 static int parse_kernel(void *opaque, const char *arg, struct error *err)

@@ -53,7 +53,7 @@ struct watch {
 	struct run_pipes pipes;
 	int pidfd, signal_fd, tick_fd, stop_fd;
 	struct run_lines talk, err;
-	struct run_screen *screen;
+	struct screen *screen;
 	struct run_terminal terminal;
 	bool terminal_retry;
 	struct tracer *tracer;
@@ -120,6 +120,7 @@ static void on_ready(struct watch *w)
 		.no_bpf_reason = "not traced: run with --trace",
 		.lost_after_ns = w->o->lost_after_ns,
 	};
+	struct screen_config screen;
 	struct error err;
 
 	w->tracer = tracer_new(&config, &err);
@@ -127,7 +128,8 @@ static void on_ready(struct watch *w)
 		fail(w, w->o->trace ? "--trace: " : "", &err);
 		return;
 	}
-	w->screen = run_screen_new(w->o);
+	screen = run_screen_config(w->o);
+	w->screen = screen_new(&screen);
 	if (!w->screen) {
 		error_set(&err, -ENOMEM, "out of memory");
 		fail(w, "", &err);
@@ -155,7 +157,7 @@ static void on_guest_line(struct watch *w, const char *line)
 	else if (builtin && !strncmp(line, GUEST_ERROR, strlen(GUEST_ERROR)))
 		snprintf(w->guest_error, sizeof(w->guest_error), "%s", line + strlen(GUEST_ERROR));
 	else if (w->screen)
-		run_screen_console(w->screen, line);
+		screen_console(w->screen, line);
 }
 
 static void on_talk_line(void *opaque, const char *line)
@@ -175,7 +177,7 @@ static void on_err_line(void *opaque, const char *line)
 	struct watch *w = opaque;
 
 	if (w->screen)
-		run_screen_talk(w->screen, line);
+		screen_talk(w->screen, line);
 	else
 		fprintf(stderr, "%s\n", line);
 }
@@ -203,7 +205,7 @@ static void on_signal(struct watch *w)
 			continue;
 		}
 		/* A terminal sent Ctrl-C to the VMM as well; asking twice does no harm there. */
-		if (si.ssi_signo != SIGWINCH || (w->screen && run_screen_input(w->screen)))
+		if (si.ssi_signo != SIGWINCH || (w->screen && screen_input(w->screen) == VIEW_QUIT))
 			stop_vmm(w, false);
 	}
 }
@@ -221,7 +223,7 @@ static void on_tick(struct watch *w)
 		return;
 	}
 	report_subtract(w->interval, w->total, w->before);
-	run_screen_interval(w->screen, w->interval, w->total);
+	screen_interval(w->screen, w->interval, w->total);
 	w->before = w->total;
 	w->total = swap;
 }
@@ -234,7 +236,7 @@ static void on_vmm_end(struct watch *w)
 
 static void watch_once(struct watch *w)
 {
-	bool live = w->screen && run_screen_is_live(w->screen);
+	bool live = w->screen && screen_is_live(w->screen);
 	struct pollfd fds[SOURCES] = {
 		[SOURCE_TALK] = { w->talk.eof ? -1 : w->pipes.talk, POLLIN, 0 },
 		[SOURCE_ERR] = { w->err.eof ? -1 : w->pipes.err, POLLIN, 0 },
@@ -259,7 +261,7 @@ static void watch_once(struct watch *w)
 		run_lines_read(&w->talk, w->pipes.talk, on_talk_line, w);
 	if (fds[SOURCE_TICK].revents)
 		on_tick(w);
-	if (fds[SOURCE_STDIN].revents && run_screen_input(w->screen))
+	if (fds[SOURCE_STDIN].revents && screen_input(w->screen) == VIEW_QUIT)
 		stop_vmm(w, false);
 	if (fds[SOURCE_STOP_TIME].revents && !w->ended) {
 		/* Said once: it may take the kernel a while to take the memory apart. */
@@ -310,7 +312,7 @@ static int finish(struct watch *w)
 	int status = vmm_status(w);
 	struct error err;
 
-	run_screen_free(w->screen);
+	screen_free(w->screen);
 	run_terminal_leave(&w->terminal);
 	if (status == CMD_USAGE) {
 		snprintf(err.msg, sizeof(err.msg), "--load: %s", w->guest_error);

@@ -30,6 +30,7 @@ struct view_live {
 	enum sort sort;
 	bool paused, help, whole_run, utf8, drawn;
 	int first_queue;
+	unsigned int number, of; /* of several VMs */
 	char message[MESSAGES][160];
 };
 
@@ -128,11 +129,14 @@ static void sort_queues(const struct report *r, enum sort sort, uint32_t order[S
 
 static void draw_title(const struct view_live *v, int *y, int limit)
 {
-	char text[VIEW_ROW];
+	char text[VIEW_ROW], place[40] = "";
 
-	snprintf(text, sizeof(text), "handoff  %s %u  %.0fs  %s%s%s", v->total->comm, v->total->pid,
-		 (double)v->total->duration_ns / 1e9, v->whole_run ? "whole run" : "last interval",
-		 v->paused ? "  PAUSED" : "", v->total->vmm_alive ? "" : "  VMM ended");
+	if (v->of > 1)
+		snprintf(place, sizeof(place), "  VM %u of %u", v->number, v->of);
+	snprintf(text, sizeof(text), "handoff  %s %u%s  %.0fs  %s%s%s", v->total->comm,
+		 v->total->pid, place, (double)v->total->duration_ns / 1e9,
+		 v->whole_run ? "whole run" : "last interval", v->paused ? "  PAUSED" : "",
+		 v->total->vmm_alive ? "" : "  VMM ended");
 	put(y, limit, A_BOLD, text);
 	put(y, limit, A_NORMAL, "");
 }
@@ -221,7 +225,7 @@ static void draw_help(int *y, int limit)
 		"wasted     kicks whose work was polled or busy: the exit bought nothing",
 		"",
 		"q quit   p pause   s sort queues   w whole run / last interval   "
-		"up, down scroll   ? back",
+		"up, down scroll   Tab, n next VM   ? back",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
@@ -235,8 +239,8 @@ static void draw_bottom(const struct view_live *v)
 
 	for (int i = 0; i < MESSAGES; i++)
 		put(&y, LINES - 1, A_DIM, v->message[i]);
-	snprintf(text, sizeof(text), "q quit  p pause  s sort: %s  w whole run  ? help",
-		 sort_names[v->sort]);
+	snprintf(text, sizeof(text), "q quit  p pause  s sort: %s  w whole run  %s? help",
+		 sort_names[v->sort], v->of > 1 ? "Tab next VM  " : "");
 	put(&y, LINES, A_REVERSE, text);
 }
 
@@ -271,6 +275,15 @@ void view_live_update(struct view_live *v, const struct report *interval,
 	draw(v);
 }
 
+void view_live_select(struct view_live *v, unsigned int number, unsigned int of)
+{
+	/* What is frozen is another VM's. */
+	if (v->number != number)
+		v->paused = false;
+	v->number = number;
+	v->of = of;
+}
+
 static enum view_event handle_key(struct view_live *v, int key)
 {
 	switch (key) {
@@ -291,6 +304,12 @@ static enum view_event handle_key(struct view_live *v, int key)
 	case 'h':
 		v->help = !v->help;
 		break;
+	case '\t':
+	case 'n':
+		return v->of > 1 ? VIEW_NEXT : VIEW_NONE;
+	case KEY_BTAB:
+	case 'N':
+		return v->of > 1 ? VIEW_PREVIOUS : VIEW_NONE;
 	case KEY_UP:
 		v->first_queue--;
 		break;
@@ -315,15 +334,15 @@ static void follow_terminal_size(void)
 
 enum view_event view_live_input(struct view_live *v)
 {
+	enum view_event event = VIEW_NONE;
 	int key;
 
 	follow_terminal_size();
-	while ((key = getch()) != ERR)
-		if (handle_key(v, key) == VIEW_QUIT)
-			return VIEW_QUIT;
-	if (v->drawn)
+	while (event == VIEW_NONE && (key = getch()) != ERR)
+		event = handle_key(v, key);
+	if (v->drawn && event == VIEW_NONE)
 		draw(v);
-	return VIEW_NONE;
+	return event;
 }
 
 void view_live_message(struct view_live *v, const char *line)

@@ -232,15 +232,18 @@ static void put_interval_stage(const struct report *interval, enum stage s, FILE
 
 /* "3.0s disk0.0>io0 arrivals 12345 polled 98.1% ... kicks 12 | signal p50/p99 ..." then one line a
  * loop. */
-void view_interval_line(const struct report *interval, const struct report *total, FILE *to)
+void view_interval_line(const struct report *interval, const struct report *total, bool by_pid,
+			FILE *to)
 {
-	char a[16], b[16], c[16];
+	char a[16], b[16], c[16], pid[16] = "";
 	double seconds = (double)interval->duration_ns / 1e9;
 
+	if (by_pid)
+		snprintf(pid, sizeof(pid), "%u ", total->pid);
 	for (uint32_t i = 0; i < interval->n_queues; i++) {
 		const struct report_queue *q = &interval->queue[i];
 
-		fprintf(to, "%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s",
+		fprintf(to, "%s%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s", pid,
 			(double)total->duration_ns / 1e9, q->device, q->queue, q->loop,
 			view_count(a, seconds > 0 ? (uint64_t)((double)q->requests / seconds) : 0),
 			view_percent(b, q->outcome[OUTCOME_POLLED], q->arrivals),
@@ -255,7 +258,7 @@ void view_interval_line(const struct report *interval, const struct report *tota
 			fprintf(to, "  LOST %s", view_count(a, q->outcome[OUTCOME_LOST]));
 		fprintf(to, "  kicks %s\n", view_count(a, q->kicks));
 	}
-	fprintf(to, "         p50/p99:");
+	fprintf(to, "%s         p50/p99:", pid);
 	for (enum stage s = 0; s < STAGES; s++)
 		put_interval_stage(interval, s, to);
 	fputc('\n', to);

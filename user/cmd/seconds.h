@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Times as a user writes them after --duration, --interval and the like. Any thread. */
+#ifndef HANDOFF_CMD_SECONDS_H
+#define HANDOFF_CMD_SECONDS_H
+
+#include <stdint.h>
+#include <handoff/error.h>
+
+/*
+ * Seconds when no unit is given, which is what --duration 5 means everywhere else. From min_ns to
+ * about 30 years, far from overflowing ns. 0, or -EINVAL with err.
+ */
+int seconds_parse(const char *arg, uint64_t min_ns, uint64_t *ns, struct error *err) MUST_CHECK;
+
+#endif
