@@ -38,7 +38,7 @@ SANITIZE := $(if $(ASAN),-fsanitize=address) $(if $(TSAN),-fsanitize=thread -Wno
 CPPFLAGS := -D_GNU_SOURCE -DHANDOFF_VERSION='"$(VERSION)"' -Iinclude
 CFLAGS   := -std=gnu11 -O2 -g $(FRAMES) $(WARNINGS) $(SANITIZE) $(EXTRA_CFLAGS)
 LDFLAGS  := $(SANITIZE) -Wl,--as-needed
-LDLIBS   := -lbpf -lelf -lz -luring -ljansson -lglib-2.0 -lncursesw -ltinfo -lm -lpthread
+LDLIBS   := -lbpf -ldw -lelf -lz -luring -ljansson -lglib-2.0 -lncursesw -ltinfo -lm -lpthread
 
 GUEST_CFLAGS := -std=gnu11 -m64 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
                 -mgeneral-regs-only -fcf-protection=none -fno-stack-protector \
