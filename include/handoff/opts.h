@@ -12,16 +12,17 @@
 #include <handoff/kv.h>
 
 struct opts_option {
-	const char *name;	   /* long name without dashes; NULL ends the table */
-	char short_name;	   /* or 0 */
-	const char *arg;	   /* name of the argument ("FILE"), NULL if it takes none */
+	const char *name; /* long name without dashes; NULL ends the table */
+	char short_name;  /* or 0 */
+	/* Name of the argument ("FILE"), NULL if it takes none; "[=all]" if it can be left out. */
+	const char *arg;
 	const char *help;	   /* one sentence, no period at the end needed */
 	const struct kv_key *keys; /* if the argument is a key=value list: documents its keys in
 				      help and man page */
 	const char *complete; /* "file", "a|b|c" or NULL: what bash completes the argument with */
 	/*
-	 * Called for each occurrence, in order. arg is NULL if it takes none. 0 or -EINVAL with err
-	 * filled.
+	 * Called for each occurrence, in order. arg is NULL if it takes none, or none was given. 0
+	 * or -EINVAL with err filled.
 	 */
 	int (*parse)(void *opaque, const char *arg, struct error *err);
 };

@@ -16,13 +16,13 @@ struct view_live;
  * with err.
  */
 int view_json(const struct report *r, FILE *to, struct error *err) MUST_CHECK;
-/*
- * To a file: written to a temporary beside it and renamed, so that a reader never sees half of it;
- * a link stays one. "-" is stdout; devices and pipes are written to directly.
- */
+/* To a file, as handoff/out_file.h has it. */
 int view_json_file(const struct report *r, const char *path, struct error *err) MUST_CHECK;
-/* Before a run: could view_json_file write there? 0, or -errno with err. Leaves nothing behind. */
-int view_json_check(const char *path, struct error *err) MUST_CHECK;
+
+/* Several VMs: {"schema": VIEW_REPORTS_SCHEMA, "reports": [...]}, each a report as above. */
+#define VIEW_REPORTS_SCHEMA "handoff.reports/1"
+int view_json_reports_file(const struct report *const *report, size_t n, const char *path,
+			   struct error *err) MUST_CHECK;
 
 /*
  * The summary at the end: ten stage rows with a small histogram each, queues, loops, losses, guest.

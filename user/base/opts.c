@@ -121,7 +121,7 @@ static int opts_blame_letters(const struct opts_parser *p, const char *arg)
 
 	for (s = arg + 1; *s; s++) {
 		option = opts_by_letter(p->cmd, *s);
-		if (option && option->arg)
+		if (option && opts_needs_argument(option))
 			return error_set(p->err, -EINVAL, "-%c: needs an argument (%s)", *s,
 					 option->arg);
 		if (!option && *s != OPTS_KEY_HELP)
@@ -169,6 +169,8 @@ static struct argp_option *opts_to_argp(const struct opts_command *cmd)
 		table[i].name = option->name;
 		table[i].key = option->short_name ? option->short_name : OPTS_KEY_BASE + (int)i;
 		table[i].arg = option->arg;
+		if (option->arg && !opts_needs_argument(option))
+			table[i].flags = OPTION_ARG_OPTIONAL;
 	}
 	table[n].name = "help";
 	table[n].key = OPTS_KEY_HELP;

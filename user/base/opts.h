@@ -13,6 +13,9 @@
 
 #define OPTS_RANGE_SIZE 80
 
+/* Must an argument follow? If it can be left out, it is part of the option's own word. */
+bool opts_needs_argument(const struct opts_option *option);
+
 /* What a key takes: "N", "SIZE", "on|off", ... Lives as long as the table. */
 const char *opts_key_value(const struct kv_key *key);
 

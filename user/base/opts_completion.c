@@ -99,7 +99,7 @@ static void print_keys(FILE *to, const struct kv_key *keys)
 static void print_argument(FILE *to, const struct opts_command *cmd,
 			   const struct opts_option *option)
 {
-	if (!option->arg)
+	if (!opts_needs_argument(option))
 		return;
 	fprintf(to, "\t%s,--%s", cmd->name, option->name);
 	if (option->short_name)

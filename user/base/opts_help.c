@@ -48,6 +48,11 @@ char *opts_key_range(const struct kv_key *key, char buf[OPTS_RANGE_SIZE])
 	return buf;
 }
 
+bool opts_needs_argument(const struct opts_option *option)
+{
+	return option->arg && option->arg[0] != '[';
+}
+
 /* Words of `text` from `column` on, wrapped below it. */
 static void print_wrapped(FILE *to, const char *text, int column)
 {
@@ -88,7 +93,7 @@ static void print_option(FILE *to, const struct opts_option *option)
 
 	len = option->short_name ? fprintf(to, "  -%c, ", option->short_name)
 				 : fprintf(to, "      ");
-	len += fprintf(to, "--%s%s%s", option->name, option->arg ? " " : "",
+	len += fprintf(to, "--%s%s%s", option->name, opts_needs_argument(option) ? " " : "",
 		       option->arg ? option->arg : "");
 	print_explained(to, len, option->help);
 	for (key = option->keys; key && key->name; key++) {

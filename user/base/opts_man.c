@@ -94,7 +94,7 @@ static void man_option(FILE *to, const struct opts_option *option)
 	troff_string(to, option->name);
 	fputs("\\fR", to);
 	if (option->arg) {
-		fputs(" \\fI", to);
+		fputs(opts_needs_argument(option) ? " \\fI" : "\\fI", to);
 		troff_string(to, option->arg);
 		fputs("\\fR", to);
 	}

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include <handoff/log.h>
+#include <handoff/out_file.h>
 #include <handoff/trace.h>
-#include <handoff/view.h>
 
 #include "cmd.h"
 #include "run.h"
@@ -81,7 +81,7 @@ static int run_parsed(const struct run_options *o)
 		log_error("run: --trace: %s", err.msg);
 		return CMD_FAILED;
 	}
-	if (o->json && view_json_check(o->json, &err)) {
+	if (o->json && out_file_check(o->json, &err)) {
 		log_error("run: --json: %s", err.msg);
 		return CMD_FAILED;
 	}

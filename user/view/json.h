@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The JSON document before it is printed, for tests. */
+/* The JSON documents before they are printed. */
 #ifndef HANDOFF_VIEW_JSON_H
 #define HANDOFF_VIEW_JSON_H
 
@@ -9,5 +9,6 @@ struct report;
 
 /* New reference, or NULL when memory is exhausted. */
 json_t *view_json_document(const struct report *r);
+json_t *view_json_reports(const struct report *const *report, size_t n);
 
 #endif

@@ -47,6 +47,11 @@ static int parse_memory_file(void *opaque, const char *arg, struct error *err)
 	return note(opaque, "memory-file=", arg);
 }
 
+static int parse_probe(void *opaque, const char *arg, struct error *err)
+{
+	return note(opaque, arg ? "probe=" : "probe", arg);
+}
+
 static int parse_positional(void *opaque, const char *arg, struct error *err)
 {
 	return note(opaque, "arg=", arg);
@@ -57,6 +62,7 @@ static const struct opts_option options[] = {
 	{ "trace", 't', NULL, "trace it", .parse = parse_trace },
 	{ "memory", 0, "SIZE", "guest memory", .parse = parse_memory },
 	{ "memory-file", 0, "FILE", "back it by a file", .parse = parse_memory_file },
+	{ "probe", 0, "[=all]", "or some of them", .parse = parse_probe },
 	{},
 };
 
@@ -105,6 +111,14 @@ static void test_opts__parses_in_order(void **state)
 		      "-b", "d");
 	assert_parsed(&run, "trace;blk=x;", "-tbx");
 	assert_parsed(&run, "blk=;", "--blk=");
+}
+
+/* An argument that can be left out is part of the word: the next one is not it. */
+static void test_opts__argument_may_be_optional(void **state)
+{
+	assert_parsed(&run, "probe=all;probe;trace;", "--probe=all", "--probe", "-t");
+	assert_refused(&run, "unexpected argument 'all'; see 'handoff run --help'", "--probe",
+		       "all");
 }
 
 /* No arguments at all is fine. */
@@ -183,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_opts__parses_in_order),
+		cmocka_unit_test(test_opts__argument_may_be_optional),
 		cmocka_unit_test(test_opts__no_arguments),
 		cmocka_unit_test(test_opts__abbreviation_must_be_unambiguous),
 		cmocka_unit_test(test_opts__value_error_names_option),
