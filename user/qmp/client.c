@@ -7,8 +7,8 @@
 #include <handoff/qmp.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
