@@ -93,6 +93,8 @@ vm_tests     = -j $(VM_JOBS) -t 900 \
 	$(foreach t,$(call test_scripts,vm),$(foreach k,$(KERNELS),'$(t) $(k)'))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
+# A VMM for tests to trace: scripts start it as a process of its own.
+TINY_VMM    := $(OUT)/tests/tiny_vmm
 
 everything := $(PROGRAM) $(call archives,$(FOLDERS)) $(SKELETONS) $(GUEST) $(OUT)/Kbuild.note
 all: $(everything) ## build all but tests (default)
@@ -219,6 +221,10 @@ $(patsubst $(1)/%.c,$(OUT)/$(1)/%,$(wildcard $(1)/test_*.c)): %: %.o \
 	$$(call say,LINK,$$@)
 	$$(call link,-lcmocka)
 endef
+$(TINY_VMM): $(call objects,tests/tiny) $(TESTLIB) $(OUT)/.flags
+	$(call say,LINK,$@)
+	$(call link)
+$(call test_bins,bpf): | $(TINY_VMM)
 unit_folders := $(patsubst tests/unit/%/,%,$(wildcard tests/unit/*/))
 $(foreach f,$(unit_folders),$(eval $(call test_rules,tests/unit/$(f),$(call closure,$(f)))))
 $(eval $(call test_rules,tests/flow,$(filter-out kvm trace cmd,$(FOLDERS))))
@@ -231,7 +237,7 @@ run_tests = HANDOFF_BUILD='$(abspath $(OUT))' HANDOFF='$(abspath $(OUT))/handoff
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 sub  = $(MAKE) --no-print-directory $(JOBS)
 
-tests: $(TESTS) ## build all tests without running them
+tests: $(TESTS) $(TINY_VMM) ## build all tests without running them
 
 test: ## install what is missing, build, run all tests, print the closing line
 	@scripts/deps test
