@@ -18,10 +18,14 @@ static struct report *good(void)
 	r->duration_ns = 1000;
 	memcpy(q->device, "disk0", 6);
 	q->kicks_evidence = q->outcome_evidence = EVIDENCE_EXACT;
+	q->left_evidence = q->met_evidence = EVIDENCE_EXACT;
+	q->vmm_evidence = q->requests_evidence = EVIDENCE_EXACT;
 	q->arrivals = 10;
 	q->outcome[OUTCOME_POLLED] = 6;
 	q->outcome[OUTCOME_NOTIFIED] = 4;
 	q->kicks = q->kicks_vmm = 4;
+	q->kicks_asleep = 2;
+	q->kicks_awake = q->kicks_coalesced = 1;
 	q->requests = q->completions = 20;
 	memcpy(r->loop[0].id, "io0", 4);
 	r->loop[0].account_evidence = EVIDENCE_EXACT;
@@ -52,6 +56,8 @@ static void test_report__names(void **state)
 	assert_string_equal(evidence_name(EVIDENCE_ABSENT), "absent");
 	assert_string_equal(stage_name(99), "?");
 	assert_string_equal(outcome_name(99), "?");
+	assert_string_equal(alarm_kind_name(ALARM_STUCK), "stuck");
+	assert_string_equal(alarm_kind_name(99), "?");
 }
 
 /* The guest's line is taken word by word, in its order. */
@@ -174,6 +180,8 @@ static void test_report__check_finds_each(void **state)
 	} cases[] = {
 		{ offsetof(struct report, queue[0].outcome[OUTCOME_LOST]), 1, "outcomes add up" },
 		{ offsetof(struct report, queue[0].kicks_vmm), 3, "counted by the VMM" },
+		{ offsetof(struct report, queue[0].kicks_asleep), 1, "what kicks met" },
+		{ offsetof(struct report, queue[0].kicks_open), 1, "what kicks met" },
 		{ offsetof(struct report, queue[0].requests), 21, "the guest made 20" },
 		{ offsetof(struct report, queue[0].completions), 21, "completions" },
 		{ offsetof(struct report, loop[0].blocked_ns), 400, "loop io0" },
@@ -210,10 +218,89 @@ static void test_report__check_of_a_stopped_vm(void **state)
 
 	r->n_guest = 0;
 	r->queue[0].kicks = 5;
+	r->queue[0].kicks_open = 1;
 	assert_int_equal(report_check(r, NULL, NULL), 0);
 	r->queue[0].kicks = 3;
+	r->queue[0].kicks_open = r->queue[0].kicks_awake = 0;
 	assert_int_equal(report_check(r, NULL, NULL), 1);
 	report_free(r);
+}
+
+/* A VMM that tells nothing is not held against counts it does not have. */
+static void test_report__check_of_a_foreign_vmm(void **state)
+{
+	struct report *r = good();
+
+	r->queue[0].vmm_evidence = r->queue[0].requests_evidence = EVIDENCE_ABSENT;
+	r->queue[0].kicks_vmm = r->queue[0].requests = r->queue[0].completions = 0;
+	assert_int_equal(report_check(r, NULL, NULL), 0);
+	r->queue[0].kicks = 5;
+	assert_int_equal(report_check(r, NULL, NULL), 2);
+	report_free(r);
+}
+
+/* A VM that runs may be between a kick and what it met; one that has ended is not. */
+static void test_report__check_of_a_live_vm(void **state)
+{
+	struct report *r = good();
+
+	r->n_guest = 0;
+	r->n_vcpus = 2;
+	r->queue[0].kicks = 4 + 3;
+	assert_int_equal(report_check(r, NULL, NULL), 1);
+	r->vmm_alive = true;
+	assert_int_equal(report_check(r, NULL, NULL), 0);
+	r->queue[0].kicks = 4 + 4;
+	assert_int_equal(report_check(r, NULL, NULL), 1);
+	report_free(r);
+}
+
+/* A queue or loop whose name was told between two snapshots is the same by its address, or thread.
+ */
+static void test_report__subtract_after_naming(void **state)
+{
+	struct report *before = good(), *now = good(), *out = report_new();
+
+	before->queue[0].gpa = now->queue[0].gpa = 0xfe003000;
+	before->loop[0].tid = now->loop[0].tid = 77;
+	memcpy(now->queue[0].device, "vblk0", 6);
+	memcpy(now->loop[0].id, "iothread0", 10);
+	now->queue[0].kicks = 9;
+	now->queue[0].kicks_asleep = 7;
+	report_subtract(out, now, before);
+	assert_int_equal(out->queue[0].kicks, 5);
+	assert_int_equal(out->queue[0].kicks_asleep, 5);
+	assert_int_equal(out->queue[0].kicks_awake, 0);
+	assert_int_equal(out->loop[0].wall_ns, 0);
+	report_free(before);
+	report_free(now);
+	report_free(out);
+}
+
+/* A list of the most frequent forgets the others: what was not on it counts from the last that was.
+ */
+static void test_report__subtract_top_lists(void **state)
+{
+	struct report *before = good(), *now = good(), *out = report_new();
+	uint32_t i;
+
+	for (i = 0; i < REPORT_ADDRESSES; i++)
+		before->io.address[i] =
+			(struct report_address){ .gpa = i, .count = 100 - i, .left = 1 };
+	before->io.n_address = REPORT_ADDRESSES;
+	now->io.n_address = 2;
+	now->io.address[0] = (struct report_address){ .gpa = 999, .count = 500, .left = 500 };
+	now->io.address[1] = (struct report_address){ .gpa = 0, .count = 150, .left = 3 };
+	report_subtract(out, now, before);
+	assert_int_equal(out->io.address[0].count, 500 - (100 - REPORT_ADDRESSES + 1));
+	assert_int_equal(out->io.address[1].count, 50);
+	assert_int_equal(out->io.address[1].left, 2);
+	before->io.n_address = 3;
+	report_subtract(out, now, before);
+	assert_int_equal(out->io.address[0].count, 500);
+	report_free(before);
+	report_free(now);
+	report_free(out);
 }
 
 int main(void)
@@ -229,6 +316,10 @@ int main(void)
 		cmocka_unit_test(test_report__check_finds_each),
 		cmocka_unit_test(test_report__check_accepts_clock_steps),
 		cmocka_unit_test(test_report__check_of_a_stopped_vm),
+		cmocka_unit_test(test_report__check_of_a_foreign_vmm),
+		cmocka_unit_test(test_report__check_of_a_live_vm),
+		cmocka_unit_test(test_report__subtract_after_naming),
+		cmocka_unit_test(test_report__subtract_top_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
