@@ -53,6 +53,18 @@ static bool lacks(const struct judge *j, enum stage stage, const enum program *n
 #define NEEDS(...)                                                                                 \
 	(const enum program[]){ __VA_ARGS__ }, ARRAY_SIZE(((const enum program[]){ __VA_ARGS__ }))
 
+/* Who tells that a kick was consumed: our VMM by USDT, the kernel of any other. */
+static bool lacks_consumer(const struct judge *j, enum stage stage)
+{
+	if (!j->facts->foreign)
+		return lacks(j, stage, NEEDS(PROGRAM_NOTIFIED));
+	if (j->facts->consume)
+		return false;
+	rule(j, stage, EVIDENCE_ABSENT, "reads of eventfds cannot be seen: %s",
+	     j->facts->consume_why ? j->facts->consume_why : "not attached");
+	return true;
+}
+
 /* A KVM tracepoint that is attached but silent. */
 static bool silent(const struct judge *j, enum stage stage, const char *tracepoint, uint64_t seen)
 {
@@ -112,19 +124,22 @@ static void decide_kick(const struct judge *j)
 	    !silent(j, STAGE_EXIT, "kvm_exit", f->exits))
 		rule(j, STAGE_EXIT, EVIDENCE_EXACT, "%s", "");
 	decide_signal(j);
-	if (!lacks(j, STAGE_WAKE,
-		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_NOTIFIED)))
+	if (!lacks(j, STAGE_WAKE, NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP)) &&
+	    !lacks_consumer(j, STAGE_WAKE))
 		rule(j, STAGE_WAKE, exact ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
 		     exact ? "" : "begins at sched_waking in the kicking vCPU's thread");
 	if (!lacks(j, STAGE_RUNQ,
-		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_SWITCH,
-			 PROGRAM_NOTIFIED)))
+		   NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_WAKEUP, PROGRAM_SWITCH)) &&
+	    !lacks_consumer(j, STAGE_RUNQ))
 		rule(j, STAGE_RUNQ, EVIDENCE_EXACT, "%s", "");
-	if (!lacks(j, STAGE_DISPATCH,
-		   NEEDS(PROGRAM_NOTIFIED, PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_SWITCH)))
-		rule(j, STAGE_DISPATCH, exact ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s",
-		     exact ? ""
-			   : "exact for notified arrivals; for busy ones it begins at the kick");
+	if (!lacks_consumer(j, STAGE_DISPATCH) &&
+	    !lacks(j, STAGE_DISPATCH, NEEDS(PROGRAM_MMIO, PROGRAM_WAKING, PROGRAM_SWITCH)))
+		rule(j, STAGE_DISPATCH, exact ? EVIDENCE_EXACT : EVIDENCE_INFERRED, "%s%s",
+		     f->foreign ? "ends at the read of the eventfd" : "",
+		     exact	  ? ""
+		     : f->foreign ? "; of busy arrivals it begins at the kick"
+				  : "exact for notified arrivals; for busy ones it begins at the "
+				    "kick");
 }
 
 static void decide_request(const struct judge *j)
@@ -132,7 +147,12 @@ static void decide_request(const struct judge *j)
 	enum stage s;
 
 	for (s = STAGE_SERVICE; s <= STAGE_IRQ; s++)
-		if (!lacks(j, s, NEEDS(PROGRAM_ARMED)))
+		if (j->facts->foreign && j->facts->uprobe[s])
+			rule(j, s, EVIDENCE_EXACT, "%s", "by uprobes");
+		else if (j->facts->foreign)
+			rule(j, s, EVIDENCE_ABSENT,
+			     "only the VMM sees it: --uprobes, for VMMs that export symbols");
+		else if (!lacks(j, s, NEEDS(PROGRAM_ARMED)))
 			rule(j, s, EVIDENCE_EXACT,
 			     "of requests that a spin found one in %d is timed and counts for all",
 			     STATS_POLLED_PER_TIMED);
@@ -184,22 +204,47 @@ static void decide_vcpu(const struct judge *j)
 	v->user_exits = f->attached[PROGRAM_USER_EXIT] ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
 }
 
+/* The account of a VMM that tells nothing rests on what its threads did on their CPUs. */
+static void decide_account(const struct judge *j)
+{
+	struct evidence_verdict *v = j->verdict;
+	bool armed = j->facts->attached[PROGRAM_ARMED];
+
+	if (!j->facts->foreign) {
+		v->account = armed ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+		if (!armed)
+			snprintf(v->account_reason, sizeof(v->account_reason), "%s",
+				 v->reason[STAGE_SERVICE]);
+		return;
+	}
+	if (j->facts->attached[PROGRAM_SWITCH] && j->facts->consume) {
+		v->account = EVIDENCE_INFERRED;
+		snprintf(v->account_reason, sizeof(v->account_reason),
+			 "on CPU until an irq after a kick: handling; without one: a hit, less a "
+			 "kick's mean handling; until sleep: waste. Error: handling after the last "
+			 "irq");
+		return;
+	}
+	snprintf(v->account_reason, sizeof(v->account_reason), "%s",
+		 v->reason[STAGE_DISPATCH][0] ? v->reason[STAGE_DISPATCH] : "not attached");
+}
+
 static void decide_rest(const struct judge *j)
 {
 	const struct evidence_facts *f = j->facts;
 	struct evidence_verdict *v = j->verdict;
-	bool armed = f->attached[PROGRAM_ARMED];
+	bool consumer = f->foreign ? f->consume : f->attached[PROGRAM_NOTIFIED];
 
-	v->kicks = f->attached[PROGRAM_MMIO] ? EVIDENCE_EXACT : EVIDENCE_INFERRED;
-	if (f->attached[PROGRAM_MMIO] && f->attached[PROGRAM_WAKING] &&
-	    f->attached[PROGRAM_NOTIFIED])
+	v->kicks = f->attached[PROGRAM_MMIO] ? EVIDENCE_EXACT
+		   : f->foreign		     ? EVIDENCE_ABSENT
+					     : EVIDENCE_INFERRED;
+	if (f->attached[PROGRAM_MMIO] && f->attached[PROGRAM_WAKING] && consumer)
 		v->outcomes = EVIDENCE_EXACT;
+	v->met = f->foreign ? v->outcomes : EVIDENCE_ABSENT;
+	v->left_untold = f->foreign ? EVIDENCE_ABSENT : EVIDENCE_INFERRED;
 	v->runq = f->attached[PROGRAM_WAKEUP] && f->attached[PROGRAM_SWITCH] ? EVIDENCE_EXACT
 									     : EVIDENCE_ABSENT;
-	v->account = armed ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
-	if (!armed)
-		snprintf(v->account_reason, sizeof(v->account_reason), "%s",
-			 v->reason[STAGE_SERVICE]);
+	decide_account(j);
 }
 
 void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict *verdict)
@@ -211,7 +256,8 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 	if (facts->no_bpf) {
 		for (s = 0; s < STAGES; s++)
 			rule(&j, s, EVIDENCE_ABSENT, "%s", facts->no_bpf);
-		verdict->kicks = EVIDENCE_INFERRED;
+		verdict->kicks = facts->foreign ? EVIDENCE_ABSENT : EVIDENCE_INFERRED;
+		verdict->left_untold = verdict->kicks;
 		snprintf(verdict->exits_reason, sizeof(verdict->exits_reason), "%s", facts->no_bpf);
 		snprintf(verdict->reasons_reason, sizeof(verdict->reasons_reason), "%s",
 			 facts->no_bpf);

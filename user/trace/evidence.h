@@ -20,14 +20,24 @@ struct evidence_facts {
 	uint64_t mmio_writes, exits, entries;
 	uint64_t reasons; /* exits told apart by reason */
 	struct trace_seen seen;
+	bool foreign; /* not our VMM: no USDT of it, no stats page */
+	/* foreign: is any hook on a read of an eventfd attached; if not, why */
+	bool consume;
+	const char *consume_why;
+	/* foreign: uprobes that carry the stage; ARRIVALS: the queue's handler */
+	bool uprobe[STAGES], uprobe_handler;
 };
 
 struct evidence_verdict {
 	enum evidence evidence[STAGES];
 	char reason[STAGES][EVIDENCE_TEXT]; /* "" if exact */
 	enum evidence outcomes;		    /* absent: notified and busy cannot be told apart */
-	enum evidence kicks;		    /* exact: by BPF; inferred: the VMM's count */
-	enum evidence exits;		    /* of a vCPU */
+	enum evidence met;		    /* what the kicks met */
+	/* Of kicks that left to user space where BPF does not see it: by the VMM, who may not tell.
+	 */
+	enum evidence left_untold;
+	enum evidence kicks; /* exact: by BPF; inferred: the VMM's count */
+	enum evidence exits; /* of a vCPU */
 	char exits_reason[EVIDENCE_TEXT];
 	enum evidence reasons; /* of those exits */
 	char reasons_reason[EVIDENCE_TEXT];
@@ -38,5 +48,28 @@ struct evidence_verdict {
 };
 
 void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict *verdict);
+
+/* What is known of a queue of a VMM that is not ours. */
+struct evidence_queue_facts {
+	bool consume, handler; /* as evidence_facts; handler: seen at this queue too */
+	bool kicked;	       /* kicks of it were consumed */
+	uint64_t interrupts;   /* of its message, by a thread of the VMM */
+	uint64_t loop_irqs;    /* of any message, by the thread that serves it */
+	enum evidence msi;     /* is the message known: exact by votes, inferred by a guess */
+};
+
+/* Of arrivals and of those a spin found. */
+enum evidence evidence_arrivals(const struct evidence_queue_facts *facts,
+				char reason[EVIDENCE_TEXT]);
+
+/* And of a loop of such a VMM. */
+struct evidence_loop_facts {
+	bool seen;	      /* the programs know the thread */
+	bool spins_known;     /* the VMM's settings were told */
+	uint64_t poll_max_ns; /* then */
+	bool blind;	      /* a queue it serves takes no interrupts */
+};
+
+enum evidence evidence_polls(const struct evidence_loop_facts *facts, char reason[EVIDENCE_TEXT]);
 
 #endif

@@ -4,7 +4,7 @@
  * queue they are for (bpf/place.bpf.c). Counters of the page are taken since the tracer began; the
  * programs' own began with it.
  */
-#include "tracer.h"
+#include "join.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +39,8 @@ static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
 
 	if (!state->pending || !since_ns || !row->ioeventfd)
 		return false;
+	/* A spin may serve it and leave the eventfd as it is. */
+	since_ns = MAX(since_ns, t->view.queue[row - t->now->queue].last_serve_ns);
 	if (row->loop < STATS_MAX_LOOPS)
 		thread = kernel_view_thread(&t->view, t->now->loop[row->loop].tid);
 	if (thread) {
@@ -51,17 +53,11 @@ static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
 	return until_ns > since_ns && until_ns - since_ns > t->config.lost_after_ns;
 }
 
-struct seen {
-	uint64_t kicks, user_exits, notified, busy, lost, pending_lost;
-	uint64_t served_ns;
-	uint32_t served_tid;
-};
-
 /* What BPF saw at all the addresses this queue has had, and the stages of its kicks. */
-static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned int i,
-			      int64_t now_ns)
+static struct join_seen join_kicks(struct tracer *t, struct report_queue *q, unsigned int i,
+				   int64_t now_ns)
 {
-	struct seen seen = { 0 };
+	struct join_seen seen = { 0 };
 	enum stage s;
 	uint32_t n;
 
@@ -76,6 +72,11 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
 		seen.notified += state->notified;
 		seen.busy += state->busy;
 		seen.lost += state->lost;
+		seen.consumed += state->consumed;
+		seen.asleep += state->met_asleep;
+		seen.awake += state->met_awake;
+		seen.coalesced += state->coalesced;
+		seen.open += state->pending != 0;
 		if (state->served_tid && state->served_ns > seen.served_ns) {
 			seen.served_ns = state->served_ns;
 			seen.served_tid = state->served_tid;
@@ -95,7 +96,7 @@ static struct seen join_kicks(struct tracer *t, struct report_queue *q, unsigned
  * attached, or when a map was full: then nothing is known but that they were served.
  */
 static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
-			  const struct stats_queue *before, struct seen seen)
+			  const struct stats_queue *before, struct join_seen seen)
 {
 	uint64_t fd = less(now->arrivals_notified, before->arrivals_notified);
 	uint64_t excess = less(seen.notified + seen.busy + seen.lost, fd), take;
@@ -104,7 +105,7 @@ static void join_outcomes(struct report_queue *q, const struct stats_queue *now,
 	if (q->outcome_evidence == EVIDENCE_ABSENT) {
 		fd += recheck;
 		recheck = 0;
-		seen = (struct seen){ .notified = fd };
+		seen = (struct join_seen){ .notified = fd };
 		excess = 0;
 	}
 	take = MIN(excess, seen.busy);
@@ -174,7 +175,7 @@ static void join_counters(struct report_queue *q, const struct stats_queue *now,
  * first; what its report is about is the loop that did the work.
  */
 static uint32_t serving_loop(const struct tracer *t, const struct stats_queue *row,
-			     const struct seen *seen)
+			     const struct join_seen *seen)
 {
 	uint32_t i;
 
@@ -184,11 +185,30 @@ static uint32_t serving_loop(const struct tracer *t, const struct stats_queue *r
 	return row->loop;
 }
 
+/* Our VMM tells all this by itself. */
+static void join_told(struct report_queue *q)
+{
+	q->name_evidence = EVIDENCE_EXACT;
+	q->arrivals_evidence = EVIDENCE_EXACT;
+	q->vmm_evidence = EVIDENCE_EXACT;
+	q->requests_evidence = EVIDENCE_EXACT;
+}
+
+static void join_met(struct report_queue *q, const struct join_seen *seen)
+{
+	if (q->met_evidence == EVIDENCE_ABSENT)
+		return;
+	q->kicks_asleep = seen->asleep;
+	q->kicks_awake = seen->awake;
+	q->kicks_coalesced = seen->coalesced;
+	q->kicks_open = seen->open;
+}
+
 static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64_t now_ns)
 {
 	const struct stats_queue *now = &t->now->queue[i], *before = row_before(t, i);
 	struct report_queue *q = &r->queue[r->n_queues++];
-	struct seen seen;
+	struct join_seen seen;
 
 	memcpy(q->device, now->device, sizeof(q->device));
 	q->queue = now->queue;
@@ -200,14 +220,20 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	/* A VMM that ends takes its ioeventfds away first; what counts is what the kicks met. */
 	if (t->died_ns && seen.kicks)
 		q->ioeventfd = seen.kicks > seen.user_exits;
-	join_outcomes(q, now, before, seen);
-	join_counters(q, now, before);
+	if (t->foreign) {
+		foreign_join_queue(t, q, i, &seen);
+	} else {
+		join_told(q);
+		join_outcomes(q, now, before, seen);
+		join_counters(q, now, before);
+		join_legs(q, now, before);
+	}
 	q->kicks = q->kicks_evidence == EVIDENCE_EXACT ? seen.kicks : q->kicks_vmm;
 	q->kicks_left = q->left_evidence == EVIDENCE_EXACT ? seen.user_exits : q->kicks_left_vmm;
+	join_met(q, &seen);
 	q->wasted_kicks =
 		less(q->kicks, q->outcome[OUTCOME_NOTIFIED] + q->outcome[OUTCOME_USERSPACE] +
 				       q->outcome[OUTCOME_LOST]);
-	join_legs(q, now, before);
 	join_irqs(t, q, i);
 }
 

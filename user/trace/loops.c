@@ -4,7 +4,7 @@
  * blocked), out of whose `blocked` BPF takes the time that the loop, already woken, waited for a
  * CPU. The five parts add up to the wall time since the tracer began.
  */
-#include "tracer.h"
+#include "join.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,11 +18,13 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 /* Leaves comm as it is when there is nothing to read any more. A thread calls itself what it likes:
  * what would not do on a terminal becomes '?'. */
-static void read_comm(const char *path, char comm[STATS_NAME_LEN])
+void read_comm(pid_t pid, uint32_t tid, char comm[STATS_NAME_LEN])
 {
-	char text[STATS_NAME_LEN] = "", *c;
-	FILE *f = fopen(path, "re");
+	char text[STATS_NAME_LEN] = "", path[64], *c;
+	FILE *f;
 
+	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)pid, tid);
+	f = fopen(path, "re");
 	if (!f)
 		return;
 	if (fgets(text, sizeof(text), f)) {
@@ -37,18 +39,14 @@ static void read_comm(const char *path, char comm[STATS_NAME_LEN])
 
 void remember_names(struct tracer *t, const struct stats_page *page)
 {
-	char path[64];
 	unsigned int i;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)t->config.pid);
-	read_comm(path, t->comm);
+	read_comm(t->config.pid, t->config.pid, t->comm);
 	for (i = 0; i < STATS_MAX_LOOPS; i++) {
 		if (!page->loop[i].kind)
 			continue;
 		t->loops[i].kind = page->loop[i].kind;
-		snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)t->config.pid,
-			 page->loop[i].tid);
-		read_comm(path, t->loops[i].comm);
+		read_comm(t->config.pid, page->loop[i].tid, t->loops[i].comm);
 	}
 }
 
@@ -102,6 +100,10 @@ static void join_thread(struct report_loop *l, const struct thread_row *thread)
 	l->preemptions = thread->loop.preemptions;
 	l->preempted_ns = thread->loop.runq_preempt_ns;
 	l->cpu = thread->loop.cpu;
+}
+
+static void join_runq(struct report_loop *l, const struct thread_row *thread)
+{
 	if (l->runq_evidence == EVIDENCE_ABSENT)
 		return;
 	/* A wake out of something else than the loop's own wait (a mutex) is in the sum too: never
@@ -122,28 +124,45 @@ static void join_settings(struct report_loop *l, const struct stats_loop *now)
 	l->poll_weight = now->poll_weight;
 }
 
-static void join_loop(struct tracer *t, struct report_loop *l, unsigned int i, int64_t now_ns)
+/* What our VMM counts. */
+static void join_told(const struct tracer *t, struct report_loop *l, unsigned int i,
+		      const struct thread_row *thread, int64_t now_ns)
 {
 	static const struct stats_loop none;
 	const struct stats_loop *now = &t->now->loop[i], *before = &t->before->loop[i];
-	const struct thread_row *thread = kernel_view_thread(&t->view, now->tid);
 
 	if (strcmp(now->id, before->id))
 		before = &none;
-	join_settings(l, now);
-	l->kind = t->loops[i].kind;
-	memcpy(l->comm, t->loops[i].comm, sizeof(l->comm));
+	l->settings_evidence = EVIDENCE_EXACT;
+	l->polls_evidence = EVIDENCE_EXACT;
+	l->counters_evidence = EVIDENCE_EXACT;
 	l->polls = less(now->polls, before->polls);
 	l->hits = less(now->poll_hits, before->poll_hits);
 	l->iterations = less(now->iterations, before->iterations);
 	l->kicks_suppressed = less(now->kicks_suppressed, before->kicks_suppressed);
 	l->spurious_wakes = less(now->spurious_wakes, before->spurious_wakes);
-	if (thread && thread->loop.exit_ns)
-		now_ns = MIN(now_ns, (int64_t)thread->loop.exit_ns);
 	if (l->account_evidence != EVIDENCE_ABSENT)
 		join_account(l, now, before, t->start_ns, now_ns);
 	if (thread)
+		join_runq(l, thread);
+}
+
+static void join_loop(struct tracer *t, struct report *r, struct report_loop *l, unsigned int i,
+		      int64_t now_ns)
+{
+	const struct thread_row *thread = kernel_view_thread(&t->view, t->now->loop[i].tid);
+
+	join_settings(l, &t->now->loop[i]);
+	l->kind = t->loops[i].kind;
+	memcpy(l->comm, t->loops[i].comm, sizeof(l->comm));
+	if (thread && thread->loop.exit_ns)
+		now_ns = MIN(now_ns, (int64_t)thread->loop.exit_ns);
+	if (thread)
 		join_thread(l, thread);
+	if (t->foreign)
+		foreign_join_loop(t, r, l, i, thread, now_ns);
+	else
+		join_told(t, l, i, thread, now_ns);
 }
 
 /* From rows of the page, which may have holes, to rows of the report. */
@@ -175,7 +194,7 @@ void join_loops(struct tracer *t, struct report *r, int64_t now_ns)
 		if (!t->now->loop[i].id[0])
 			continue;
 		index[i] = r->n_loops;
-		join_loop(t, &r->loop[r->n_loops++], i, now_ns);
+		join_loop(t, r, &r->loop[r->n_loops++], i, now_ns);
 	}
 	name_queue_loops(r, index);
 }
@@ -186,9 +205,12 @@ void join_vcpus(struct tracer *t, struct report *r)
 	const struct thread_row *thread;
 	unsigned int i;
 
-	for (i = 0; i < STATS_MAX_VCPUS && t->now->vcpu_tid[i]; i++) {
-		struct report_vcpu *v = &r->vcpu[r->n_vcpus++];
+	for (i = 0; i < STATS_MAX_VCPUS; i++) {
+		struct report_vcpu *v = &r->vcpu[r->n_vcpus];
 
+		if (!t->now->vcpu_tid[i])
+			continue;
+		r->n_vcpus++;
 		v->id = i;
 		v->tid = t->now->vcpu_tid[i];
 		thread = kernel_view_thread(&t->view, v->tid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The tracer's life, and the order of a snapshot. The files it calls: stats_map (the VMM's page),
- * kernel (BPF), join and loops (both together). */
+/* The tracer's life. The files it calls: stats_map (the page of a VMM that is ours), foreign (what
+ * stands for it with any other), kernel (BPF). snapshot.c makes its reports. */
 #include "tracer.h"
 
 #include <errno.h>
@@ -24,8 +24,7 @@ static int64_t realtime_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* A pidfd becomes readable when its process ends, whether or not it was waited for. */
-static void look_if_alive(struct tracer *t)
+void look_if_alive(struct tracer *t)
 {
 	struct pollfd p = { .fd = t->pidfd, .events = POLLIN };
 
@@ -36,9 +35,7 @@ static void look_if_alive(struct tracer *t)
 		kernel_stop(t->kernel);
 }
 
-/* Where the queues are by a copy of the stats page, for programs that have heard nothing of them.
- */
-static void place_queues(struct kernel *k, const struct stats_page *page)
+void place_queues(struct kernel *k, const struct stats_page *page)
 {
 	uint32_t i;
 
@@ -59,8 +56,28 @@ static void place_at_start(struct kernel *k, void *opaque)
 {
 	struct tracer *t = opaque;
 
+	if (t->foreign) {
+		foreign_tell(t->foreign, k);
+		return;
+	}
 	stats_map_copy(t->stats, t->now);
 	place_queues(k, t->now);
+}
+
+/* Our VMM has a page; any other is looked at from outside, which takes BPF. A page that is damaged,
+ * or of another version, is no reason to look elsewhere. */
+static int find_vmm(struct tracer *t, struct error *err)
+{
+	int fd = stats_map_find(t->config.pid, err);
+
+	if (fd >= 0) {
+		t->stats = stats_map_open(fd, err);
+		return t->stats ? 0 : -EINVAL;
+	}
+	if (fd != -ENOENT || !t->config.use_bpf)
+		return fd;
+	t->foreign = foreign_new(&t->config, err);
+	return t->foreign ? 0 : -ENOENT;
 }
 
 /* Without memory for the copies there is no tracer; without BPF there is one that says so. */
@@ -82,10 +99,10 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	t->pidfd = syscall(SYS_pidfd_open, config->pid, 0);
 	if (t->pidfd < 0)
 		return error_set(err, -errno, "process %d: %m", (int)config->pid);
-	t->stats = stats_map_new(config->pid, err);
-	if (!t->stats)
+	if (find_vmm(t, err))
 		return -ENOENT;
-	/* Alive still: so it was its page and no successor's of its number. */
+	kernel.foreign = t->foreign;
+	/* Alive still: so it was its page, or VM, and no successor's of its number. */
 	look_if_alive(t);
 	if (t->died_ns)
 		return error_set(err, -ESRCH, "process %d has ended", (int)config->pid);
@@ -96,6 +113,10 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (!t->kernel)
 		return -EPERM;
 	look_if_alive(t);
+	if (t->foreign && config->folded) {
+		t->folded = folded_new(t, err);
+		return t->folded ? 0 : -ENOTSUP;
+	}
 	return 0;
 }
 
@@ -114,6 +135,15 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 	}
 	t->start_ns = clock_ns();
 	t->start_realtime_ns = realtime_ns();
+	/* The names are the caller's; foreign has its copy. */
+	t->config.names = NULL;
+	t->config.given = NULL;
+	if (t->foreign) {
+		foreign_fill(t->foreign, t->now);
+		remember_names(t, t->now);
+		t->alarms = alarms_new(t);
+		return t;
+	}
 	stats_map_copy(t->stats, t->before);
 	remember_names(t, t->before);
 	return t;
@@ -123,9 +153,12 @@ void tracer_free(struct tracer *t)
 {
 	if (!t)
 		return;
+	alarms_free(t->alarms);
+	folded_free(t->folded);
 	kernel_free(t->kernel);
 	kernel_view_release(&t->view);
 	stats_map_free(t->stats);
+	foreign_free(t->foreign);
 	if (t->pidfd >= 0)
 		close(t->pidfd);
 	free(t->before);
@@ -133,124 +166,32 @@ void tracer_free(struct tracer *t)
 	free(t);
 }
 
-static void put_evidence(const struct tracer *t, struct report *r)
+int tracer_refresh_fd(const struct tracer *t)
 {
-	struct evidence_facts facts = { .kvm = t->host.kvm };
-	struct evidence_verdict v;
-	uint32_t i;
-	enum stage s;
-	enum program p;
-
-	if (!t->kernel)
-		facts.no_bpf = t->no_bpf_reason;
-	for (p = 0; t->kernel && p < PROGRAMS; p++) {
-		facts.attached[p] = kernel_program(t->kernel, p)->attached;
-		facts.why[p] = kernel_program(t->kernel, p)->why;
-	}
-	for (i = 0; i < t->view.n_threads; i++) {
-		facts.mmio_writes += t->view.thread[i].vcpu.mmio_writes;
-		facts.exits += t->view.thread[i].vcpu.exits;
-		facts.entries += t->view.thread[i].vcpu.entries;
-	}
-	facts.reasons = t->view.n_exits;
-	facts.seen = t->view.seen;
-	evidence_decide(&facts, &v);
-	for (s = 0; s < STAGES; s++) {
-		r->stage[s].evidence = v.evidence[s];
-		memcpy(r->stage[s].reason, v.reason[s], sizeof(r->stage[s].reason));
-	}
-	for (i = 0; i < STATS_MAX_QUEUES; i++) {
-		memcpy(r->queue[i].stage, r->stage, sizeof(r->stage));
-		r->queue[i].outcome_evidence = v.outcomes;
-		r->queue[i].kicks_evidence = v.kicks;
-		r->queue[i].left_evidence =
-			v.user_exits == EVIDENCE_EXACT ? v.kicks : EVIDENCE_INFERRED;
-	}
-	for (i = 0; i < STATS_MAX_LOOPS; i++) {
-		memcpy(r->loop[i].stage, r->stage, sizeof(r->stage));
-		r->loop[i].account_evidence = v.account;
-		r->loop[i].runq_evidence = v.account == EVIDENCE_ABSENT ? EVIDENCE_ABSENT : v.runq;
-		memcpy(r->loop[i].account_reason, v.account_reason,
-		       sizeof(r->loop[i].account_reason));
-	}
-	for (i = 0; i < STATS_MAX_VCPUS; i++) {
-		r->vcpu[i].exits_evidence = v.exits;
-		r->vcpu[i].reasons_evidence = v.reasons;
-		r->vcpu[i].mmio_evidence = v.mmio;
-		r->vcpu[i].pio_evidence = v.pio;
-		r->vcpu[i].user_exits_evidence = v.user_exits;
-		memcpy(r->vcpu[i].exits_reason, v.exits_reason, sizeof(r->vcpu[i].exits_reason));
-		memcpy(r->vcpu[i].reasons_reason, v.reasons_reason,
-		       sizeof(r->vcpu[i].reasons_reason));
-	}
-	r->io.mmio_evidence = v.mmio;
-	r->io.pio_evidence = v.pio;
-	r->io.left_evidence = v.user_exits;
+	return t->foreign && t->kernel ? kernel_changes_fd(t->kernel) : -1;
 }
 
-static void put_host(const struct tracer *t, struct report *r)
+int tracer_refresh(struct tracer *t, struct error *err)
 {
-	size_t used = 0;
-	char hook[64];
-	enum program p;
-
-	memcpy(r->kernel, t->host.kernel, sizeof(r->kernel));
-	memcpy(r->kvm, t->host.kvm, sizeof(r->kvm));
-	memcpy(r->cpu, t->host.cpu, sizeof(r->cpu));
-	r->hypervisor = t->host.hypervisor;
-	r->steal_ns = host_steal_ns() - t->host.steal_ns;
-	for (p = 0; t->kernel && p < PROGRAMS; p++) {
-		/* One more at kvm_exit, named already. */
-		if (!kernel_program(t->kernel, p)->attached || p == PROGRAM_EXIT_REASON ||
-		    used >= sizeof(r->hooks))
-			continue;
-		program_hook(p, hook);
-		used += snprintf(r->hooks + used, sizeof(r->hooks) - used, "%s%s", used ? " " : "",
-				 hook);
-	}
-}
-
-static void put_vmm(const struct tracer *t, struct report *r)
-{
-	r->pid = t->config.pid;
-	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
-	r->vmm_alive = !t->died_ns;
-	memcpy(r->comm, t->comm, sizeof(r->comm));
-}
-
-int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
-{
-	uint64_t run_ns = t->kernel ? kernel_run_ns(t->kernel) : 0;
-	int64_t now_ns;
-	int ret;
-
-	/* Order matters: seen dead before the last copy, so that nothing of it is missed; the page
-	 * before the maps (join_outcomes). */
 	look_if_alive(t);
-	now_ns = t->died_ns ? t->died_ns : clock_ns();
-	stats_map_copy(t->stats, t->now);
-	remember_names(t, t->now);
-	if (!t->died_ns)
-		now_ns = clock_ns();
-	if (t->kernel && !kernel_program(t->kernel, PROGRAM_PLACED)->attached)
-		place_queues(t->kernel, t->now);
-	ret = t->kernel ? kernel_read(t->kernel, &t->view) : 0;
-	if (ret)
-		return error_set(err, ret, "cannot read our BPF maps: %s", strerror(-ret));
-	memset(r, 0, sizeof(*r));
-	put_host(t, r);
-	put_vmm(t, r);
-	put_evidence(t, r);
-	r->start_realtime_ns = t->start_realtime_ns;
-	r->duration_ns = now_ns - t->start_ns;
-	memcpy(r->loss, t->view.loss, sizeof(r->loss));
-	r->tracer_cpu = run_ns && r->duration_ns ? (double)run_ns / r->duration_ns : -1;
-	join_queues(t, r, now_ns);
-	join_irq_total(t, r);
-	join_io(t, r);
-	join_loops(t, r, now_ns);
-	join_vcpus(t, r);
-	join_exit_reasons(t, r);
-	join_handovers(t, r);
-	return 0;
+	if (!t->foreign || t->died_ns)
+		return 0;
+	/* Emptied first: what changes while we walk makes it readable again. */
+	(void)kernel_changes(t->kernel);
+	return foreign_refresh(t->foreign, t->kernel, err);
+}
+
+void tracer_set_names(struct tracer *t, const struct vm_names *names)
+{
+	if (!t->foreign)
+		return;
+	foreign_set_names(t->foreign, names);
+	foreign_tell(t->foreign, t->kernel);
+}
+
+int tracer_write_folded(struct tracer *t, FILE *to, struct error *err)
+{
+	if (!t->folded)
+		return error_set(err, -ENOTSUP, "no stacks were collected");
+	return folded_write(t->folded, to, err);
 }

@@ -31,8 +31,7 @@ struct stats_map {
 	size_t size;
 };
 
-/* The fd of the page in `pid`, opened anew read-only; -errno. */
-static int open_page(pid_t pid, struct error *err)
+int stats_map_find(pid_t pid, struct error *err)
 {
 	char dir[64], path[352], target[128];
 	struct dirent *entry;
@@ -127,7 +126,7 @@ fail:
 
 struct stats_map *stats_map_new(pid_t pid, struct error *err)
 {
-	int fd = open_page(pid, err);
+	int fd = stats_map_find(pid, err);
 
 	return fd < 0 ? NULL : stats_map_open(fd, err);
 }

@@ -10,11 +10,13 @@
 
 struct stats_map;
 
-/* Finds the page of pid. NULL with err: no such process, no leave to look, or no page: not our VMM.
- */
-struct stats_map *stats_map_new(pid_t pid, struct error *err) MUST_CHECK;
-/* The same from an open memfd; takes over fd. */
+/* The page of pid, as an open file; -ENOENT with err: none, not our VMM; -errno: no such process,
+ * no leave to look. */
+int stats_map_find(pid_t pid, struct error *err) MUST_CHECK;
+/* Maps it; takes over fd. NULL with err: it is no page, or of another version. */
 struct stats_map *stats_map_open(int fd, struct error *err) MUST_CHECK;
+/* Both. */
+struct stats_map *stats_map_new(pid_t pid, struct error *err) MUST_CHECK;
 void stats_map_free(struct stats_map *m);
 
 /*

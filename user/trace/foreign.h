@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VMM that is not ours, as discovery sees it, made into the rows of a private stats page, so that
+ * join.c and loops.c work for it too. A row belongs to a queue by its first way to be kicked (bus,
+ * address, value): so it survives a reset, where a VMM makes new eventfds; one whose queue has gone
+ * keeps its counts. Files: foreign.c (life, page), foreign_rows.c, foreign_loops.c,
+ * foreign_votes.c. One thread at a time.
+ */
+#ifndef TRACE_FOREIGN_H
+#define TRACE_FOREIGN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <abi/stats.h>
+#include <handoff/discover.h>
+#include <handoff/trace.h>
+#include "kernel.h"
+
+#define FOREIGN_NONE ~0u
+
+struct foreign_row {
+	bool used;
+	bool present;	       /* the VM has the queue now */
+	bool stale;	       /* `to_tell` is not what the programs were told */
+	struct kick_key first; /* whose row it is */
+	char device[VM_NAME];
+	uint32_t queue;
+	enum evidence name_evidence;
+	char name_reason[VM_TEXT];
+	uint32_t vm_queue; /* if present: of f->vm */
+	uint32_t seen_tid; /* whom discovery saw waiting last; 0 = nobody yet */
+	enum consumer_how how;
+	uint32_t loop; /* of f->loop, FOREIGN_NONE = nobody is known to serve it */
+	/* inferred: by the order of eventfds, a guess; exact: by votes */
+	enum evidence msi_evidence;
+	struct kernel_queue to_tell;
+};
+
+struct foreign_loop {
+	uint32_t tid;		 /* 0 = free */
+	bool served;		 /* it has served a queue */
+	bool waits;		 /* discovery sees it wait for one, at this walk */
+	char id[STATS_NAME_LEN]; /* kept; names may better it */
+	enum consumer_how how;
+	uint32_t named; /* 1 + index in names.loop; 0 = names do not know it */
+};
+
+/* Votes that have been used already. */
+struct foreign_votes {
+	uint32_t n;
+	struct {
+		struct irq_vote vote;
+		uint64_t count;
+	} seen[MODEL_MAX_VOTES];
+};
+
+struct foreign {
+	pid_t pid;
+	struct discover *discover; /* NULL: see evidence of vm */
+	struct vm_list list;
+	struct vm *vm; /* of list; NULL = none yet. Stays as it was last when the VMM has ended */
+	enum evidence evidence;
+	char reason[VM_TEXT];
+	char kind[16];
+	bool has_names;
+	struct vm_names names;
+	uint32_t n_given;
+	struct kick_key *given;
+	struct foreign_row row[STATS_MAX_QUEUES];
+	struct foreign_loop loop[STATS_MAX_LOOPS];
+	struct foreign_votes votes;
+	uint64_t no_room; /* queues and loops that found no row */
+	char comm[STATS_NAME_LEN];
+};
+
+/* Looks at the process once. NULL with err: no VM in it, no privilege. */
+struct foreign *foreign_new(const struct tracer_config *config, struct error *err) MUST_CHECK;
+void foreign_free(struct foreign *f);
+
+/*
+ * Walks again, and tells the programs (k may be NULL) what has changed. A VM that is gone changes
+ * nothing. 0 or -errno with err.
+ */
+int foreign_refresh(struct foreign *f, struct kernel *k, struct error *err) MUST_CHECK;
+void foreign_set_names(struct foreign *f, const struct vm_names *names);
+/* Tells the programs of the rows that have changed. */
+void foreign_tell(struct foreign *f, struct kernel *k);
+
+/* Who serves which queue, and whose each interrupt is, by what the programs saw. */
+void foreign_learn(struct foreign *f, const struct kernel_view *view);
+/* The page: rows of queues, loops and vCPUs. */
+void foreign_fill(const struct foreign *f, struct stats_page *page);
+
+/* The VM at the last walk, NULL if there was none yet; and a row's queue in it, NULL if it has
+ * gone. */
+const struct vm *foreign_vm(const struct foreign *f);
+const struct vm_queue *foreign_queue(const struct foreign *f, uint32_t row);
+
+/* --- the files' own, each pure -------------------------------------------------------------- */
+
+/* All of the VM that f->vm is now. */
+void foreign_take_vm(struct foreign *f);
+/* Rows of the queues of f->vm. */
+void foreign_take_rows(struct foreign *f);
+/* Slots of the threads that serve or wait, and their names. */
+void foreign_take_loops(struct foreign *f);
+/* The slot of a thread, a new one if need be; FOREIGN_NONE if it is a vCPU's, or there is no room.
+ */
+uint32_t foreign_loop_of(struct foreign *f, uint32_t tid);
+/* MSI messages of rows: by votes, else by order. */
+void foreign_take_votes(struct foreign *f, const struct kernel_view *view);
+void foreign_guess_messages(struct foreign *f);
+
+#endif

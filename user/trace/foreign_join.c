@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Figures of a VMM that tells nothing: what its threads did in the kernel, judged. The rules are
+ * stated with each figure (evidence_foreign.c).
+ */
+#include "join.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <handoff/compiler.h>
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsigned int i,
+			    const struct join_seen *seen)
+{
+	const struct foreign_row *row = &t->foreign->row[i];
+	const struct queue_state *state = &t->view.queue[i];
+	const struct thread_row *thread = NULL;
+	struct evidence_queue_facts facts = {
+		.consume = q->met_evidence == EVIDENCE_EXACT,
+		.handler = state->handled,
+		.kicked = seen->consumed,
+		.interrupts = state->interrupts,
+		.msi = row->msi_evidence,
+	};
+
+	if (row->loop != FOREIGN_NONE)
+		thread = kernel_view_thread(&t->view, t->foreign->loop[row->loop].tid);
+	if (thread)
+		facts.loop_irqs = thread->loop.irqs;
+	/* A message that was known once: its interrupts were the queue's. */
+	if (facts.msi == EVIDENCE_ABSENT && state->interrupts)
+		facts.msi = EVIDENCE_INFERRED;
+	q->arrivals_evidence = evidence_arrivals(&facts, q->arrivals_reason);
+}
+
+void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
+			const struct join_seen *seen)
+{
+	const struct foreign_row *row = &t->foreign->row[i];
+	const struct queue_state *state = &t->view.queue[i];
+	unsigned int o;
+
+	q->name_evidence = row->name_evidence;
+	memcpy(q->name_reason, row->name_reason, sizeof(q->name_reason));
+	decide_arrivals(t, q, i, seen);
+	q->outcome[OUTCOME_NOTIFIED] = seen->notified;
+	q->outcome[OUTCOME_BUSY] = seen->busy;
+	q->outcome[OUTCOME_USERSPACE] = seen->user_exits;
+	q->outcome[OUTCOME_LOST] = seen->lost + seen->pending_lost;
+	if (q->arrivals_evidence == EVIDENCE_EXACT)
+		q->outcome[OUTCOME_POLLED] = state->handled_polled;
+	else if (q->arrivals_evidence == EVIDENCE_INFERRED)
+		q->outcome[OUTCOME_POLLED] = state->polled;
+	for (o = 0; o < OUTCOMES; o++)
+		q->arrivals += q->outcome[o];
+	q->vmm_evidence = EVIDENCE_ABSENT;
+	q->requests_evidence = state->submitted ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+	q->requests = state->submitted;
+	q->completions = state->completed;
+}
+
+/* A loop is blind when a queue of its own is. */
+static bool serves_blind_queue(const struct tracer *t, const struct report *r, unsigned int i)
+{
+	uint32_t n;
+
+	for (n = 0; n < r->n_queues; n++)
+		if (r->queue[n].loop_index == i && r->queue[n].kicks &&
+		    r->queue[n].arrivals_evidence == EVIDENCE_ABSENT)
+			return true;
+	return false;
+}
+
+static void decide_polls(const struct tracer *t, const struct report *r, struct report_loop *l,
+			 unsigned int i, const struct thread_row *thread)
+{
+	struct evidence_loop_facts facts = {
+		.seen = thread,
+		.spins_known = l->settings_evidence == EVIDENCE_EXACT,
+		.poll_max_ns = l->poll_max_ns,
+		.blind = serves_blind_queue(t, r, i),
+	};
+
+	l->polls_evidence = evidence_polls(&facts, l->polls_reason);
+	if (l->polls_evidence != EVIDENCE_INFERRED)
+		return;
+	l->hits = thread->loop.polled_irqs;
+	l->polls = thread->loop.polled_irqs + thread->loop.sleeps;
+}
+
+/*
+ * What the programs had counted before the tracer's clock began (they are attached one after the
+ * other) may be more than there is: it is taken from what is known least.
+ */
+static void fit(struct report_loop *l)
+{
+	uint64_t *const parts[] = { &l->polling_waste_ns, &l->polling_hit_ns, &l->handling_ns,
+				    &l->runq_ns };
+	uint64_t sum = l->polling_waste_ns + l->polling_hit_ns + l->handling_ns + l->runq_ns;
+	uint64_t excess = less(sum, l->wall_ns), take;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		take = MIN(excess, *parts[i]);
+		*parts[i] -= take;
+		excess -= take;
+	}
+	l->blocked_ns = less(l->wall_ns, sum);
+}
+
+static void join_account(const struct tracer *t, struct report_loop *l,
+			 const struct loop_state *state, int64_t now_ns)
+{
+	/* On a CPU, and what comes of it is not seen yet: a spin that has not ended has not hit. */
+	uint64_t open_ns =
+		state->mark_ns ? less(now_ns, MAX(state->mark_ns, (uint64_t)t->start_ns)) : 0;
+	uint64_t handling_ns = state->consumes ? state->handling_ns / state->consumes : 0;
+
+	l->wall_ns = less(now_ns, t->start_ns);
+	l->runq_ns = state->runq_wake_ns + state->runq_preempt_ns;
+	handling_ns = MIN(handling_ns * state->polled_irqs, state->polled_ns);
+	l->handling_ns = state->handling_ns + handling_ns;
+	l->polling_hit_ns = state->polled_ns - handling_ns;
+	l->polling_waste_ns = state->waste_ns + open_ns;
+	if (l->polls_evidence == EVIDENCE_EXACT) {
+		/* It never spins: all it does is work. */
+		l->handling_ns += l->polling_hit_ns + l->polling_waste_ns;
+		l->polling_hit_ns = l->polling_waste_ns = 0;
+	}
+	fit(l);
+}
+
+void foreign_join_loop(const struct tracer *t, const struct report *r, struct report_loop *l,
+		       unsigned int i, const struct thread_row *thread, int64_t now_ns)
+{
+	static const struct loop_state never_ran;
+	const struct foreign_loop *loop = &t->foreign->loop[i];
+
+	l->settings_evidence = loop->named && t->foreign->names.loop[loop->named - 1].poll_known
+				       ? EVIDENCE_EXACT
+				       : EVIDENCE_ABSENT;
+	l->counters_evidence = EVIDENCE_ABSENT;
+	if (loop->how != CONSUMER_UNKNOWN)
+		snprintf(l->how, sizeof(l->how), "%s", consumer_how_name(loop->how));
+	decide_polls(t, r, l, i, thread);
+	if (l->account_evidence == EVIDENCE_ABSENT)
+		return;
+	join_account(t, l, thread ? &thread->loop : &never_ran, now_ns);
+	if (l->runq_evidence != EVIDENCE_ABSENT)
+		return;
+	l->blocked_ns += l->runq_ns;
+	l->runq_ns = 0;
+}
