@@ -143,4 +143,12 @@ struct vm_names {
  */
 void vm_name_queues(struct vm *vm, const struct vm_names *names);
 
+/*
+ * A queue that was not found by walking: its registration was seen, or its address was given by
+ * hand (n ways, at most QUEUE_WAYS). Evidence inferred. Queues are named anew without names. 0;
+ * -EEXIST: a queue has one of these ways; -EINVAL or -ENOMEM with err.
+ */
+int vm_add_given(struct vm *vm, const struct kick_key *way, uint32_t n,
+		 struct error *err) MUST_CHECK;
+
 #endif

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Walks the descriptors of one process (or all) and, from those of KVM, the lists KVM keeps:
+ * ioeventfds, irqfds, and who waits for their eventfds. KVM's locks are not ours to take: reads
+ * cannot fault, but may meet what is being changed; then the walk is called torn, and user space
+ * (discover.c) takes it again. What is verified once although it is used in loops is a function of
+ * global linkage.
+ */
+#include "discover_types.h"
+#include <abi/discover.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct discover_in in;
+struct discover_out out;
+
+/* A map of its own: its bounds are the kernel's to check. User space has it mapped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DISCOVER_MAX_RECORDS);
+	__type(key, __u32);
+	__type(value, struct discover_record);
+} records SEC(".maps");
+
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define MAX_WAITERS	    16
+
+/* Functions in wait queues. One that the kernel's symbols do not show to us (kptr_restrict), or a
+ * module loaded after this object, is asked for by name. */
+extern const void ep_poll_callback __ksym __weak;
+extern const void pollwake __ksym __weak;
+extern const void io_poll_wake __ksym __weak;
+extern const void irqfd_wakeup __ksym __weak;
+extern const void vhost_poll_wakeup __ksym __weak;
+extern const void autoremove_wake_function __ksym __weak;
+extern const void default_wake_function __ksym __weak;
+
+static __always_inline struct discover_record *record(__u32 index)
+{
+	return bpf_map_lookup_elem(&records, &index);
+}
+
+static __always_inline struct list_head *list_next(const struct list_head *node)
+{
+	return BPF_CORE_READ(node, next);
+}
+
+/* Is `node` where it was found? Asked after reading it. */
+static __always_inline bool list_holds(const struct list_head *prev, const struct list_head *node)
+{
+	return BPF_CORE_READ(prev, next) == node && BPF_CORE_READ(node, prev) == prev;
+}
+
+static __always_inline bool begins(const char *text, const char *with, int len)
+{
+	int i;
+
+	for (i = 0; i < len; i++)
+		if (text[i] != with[i])
+			return false;
+	return true;
+}
+
+#define BEGINS(text, with) begins(text, with, sizeof(with) - 1)
+
+static const char symbol_format[] = "%ps";
+
+__attribute__((noinline)) int waiter_how_by_name(__u64 func)
+{
+	char name[32] = "";
+
+	if (bpf_snprintf(name, sizeof(name), symbol_format, &func, sizeof(func)) < 0)
+		return DISCOVER_UNKNOWN;
+	if (BEGINS(name, "ep_poll_callback"))
+		return DISCOVER_EPOLL;
+	if (BEGINS(name, "pollwake"))
+		return DISCOVER_PPOLL;
+	if (BEGINS(name, "io_poll_wake"))
+		return DISCOVER_IO_URING;
+	if (BEGINS(name, "irqfd_wakeup"))
+		return DISCOVER_BY_IRQFD;
+	if (BEGINS(name, "vhost_poll_wakeup"))
+		return DISCOVER_VHOST;
+	if (BEGINS(name, "autoremove_wake_function") || BEGINS(name, "default_wake_function"))
+		return DISCOVER_READ;
+	return DISCOVER_UNKNOWN;
+}
+
+static __always_inline enum discover_how waiter_how(const void *func)
+{
+	if (!func)
+		return DISCOVER_UNKNOWN;
+	if (func == &ep_poll_callback)
+		return DISCOVER_EPOLL;
+	if (func == &pollwake)
+		return DISCOVER_PPOLL;
+	if (func == &io_poll_wake)
+		return DISCOVER_IO_URING;
+	if (func == &irqfd_wakeup)
+		return DISCOVER_BY_IRQFD;
+	if (func == &vhost_poll_wakeup)
+		return DISCOVER_VHOST;
+	if (func == &autoremove_wake_function || func == &default_wake_function)
+		return DISCOVER_READ;
+	return waiter_how_by_name((__u64)func);
+}
+
+static __always_inline struct wait_queue_entry *waiter_of(struct list_head *node)
+{
+	return (void *)node - bpf_core_field_offset(struct wait_queue_entry, entry);
+}
+
+/* The first thread in epoll_wait, or else the first that polls the epoll's own descriptor. */
+static __always_inline struct task_struct *epoll_task(const struct wait_queue_entry *entry)
+{
+	struct eppoll_entry *pwq = (void *)entry - bpf_core_field_offset(struct eppoll_entry, wait);
+	struct eventpoll *ep = BPF_CORE_READ(pwq, base, ep);
+	struct list_head *head, *node;
+	struct wait_queue_entry *waiter;
+	struct poll_wqueues *poll;
+
+	if (!ep)
+		return NULL;
+	head = (void *)ep + bpf_core_field_offset(struct eventpoll, wq.head);
+	node = list_next(head);
+	if (node && node != head)
+		return BPF_CORE_READ(waiter_of(node), private);
+	head = (void *)ep + bpf_core_field_offset(struct eventpoll, poll_wait.head);
+	node = list_next(head);
+	if (!node || node == head)
+		return NULL;
+	waiter = waiter_of(node);
+	if (BPF_CORE_READ(waiter, func) != &pollwake)
+		return NULL;
+	poll = BPF_CORE_READ(waiter, private);
+	return BPF_CORE_READ(poll, polling_task);
+}
+
+static __always_inline struct task_struct *ring_task(__u64 private)
+{
+	/* The low bits are flags (5.17). */
+	struct io_kiocb *req = (void *)(private & ~3ull);
+	struct io_kiocb___old *old = (void *)req;
+
+	if (bpf_core_field_exists(old->task))
+		return BPF_CORE_READ(old, task);
+	if (bpf_core_field_exists(req->tctx) && bpf_core_type_exists(struct io_uring_task))
+		return BPF_CORE_READ(req, tctx, task);
+	return NULL;
+}
+
+static __always_inline struct task_struct *waiter_task(const struct wait_queue_entry *entry,
+						       enum discover_how how)
+{
+	struct poll_wqueues *poll;
+
+	switch (how) {
+	case DISCOVER_EPOLL:
+		return epoll_task(entry);
+	case DISCOVER_PPOLL:
+		poll = BPF_CORE_READ(entry, private);
+		return BPF_CORE_READ(poll, polling_task);
+	case DISCOVER_IO_URING:
+		return ring_task((__u64)BPF_CORE_READ(entry, private));
+	case DISCOVER_READ:
+		return BPF_CORE_READ(entry, private);
+	default:
+		return NULL;
+	}
+}
+
+/* Entry i of the record's wait queue. 0: it has left meanwhile. */
+__attribute__((noinline)) int read_waiter(__u32 index, __u32 i, __u64 node, __u64 prev)
+{
+	struct wait_queue_entry *entry = waiter_of((struct list_head *)node);
+	struct discover_record *r = record(index);
+	struct discover_waiter w = { 0 };
+	struct task_struct *task;
+	__u64 at = i;
+
+	if (!r)
+		return 0;
+	w.how = waiter_how(BPF_CORE_READ(entry, func));
+	task = waiter_task(entry, w.how);
+	if (task) {
+		w.tid = BPF_CORE_READ(task, pid);
+		BPF_CORE_READ_STR_INTO(&w.comm, task, comm);
+	}
+	if (!list_holds((struct list_head *)prev, (struct list_head *)node))
+		return 0;
+	if (i < DISCOVER_WAITERS) {
+		/* What the verifier is to know has to be said where the compiler cannot drop it. */
+		asm volatile("%0 &= %1" : "+r"(at) : "i"(DISCOVER_WAITERS - 1));
+		r->waiter[at] = w;
+	}
+	return 1;
+}
+
+/* The eventfd of the record: who it is, what is in it, who waits. A queue that changes under the
+ * walk is short: threads come and go. */
+__attribute__((noinline)) int read_eventfd(__u32 index)
+{
+	struct discover_record *r = record(index);
+	struct list_head *head, *node, *prev;
+	struct eventfd_ctx *ctx;
+	int i;
+
+	if (!r || !r->ctx)
+		return 0;
+	ctx = (void *)r->ctx;
+	if (bpf_core_field_exists(ctx->id))
+		r->id = BPF_CORE_READ(ctx, id);
+	r->count = BPF_CORE_READ(ctx, count);
+	head = (void *)ctx + bpf_core_field_offset(struct eventfd_ctx, wqh.head);
+	prev = head;
+	node = list_next(head);
+	for (i = 0; i < MAX_WAITERS; i++) {
+		if (!node || node == head || !read_waiter(index, i, (__u64)node, (__u64)prev))
+			break;
+		prev = node;
+		node = list_next(node);
+	}
+	r->waiters = i;
+	return 0;
+}
+
+__attribute__((noinline)) int read_ioeventfd(__u32 index, __u64 node)
+{
+	struct discover_record *r = record(index);
+	struct _ioeventfd *p;
+
+	if (!bpf_core_type_exists(struct _ioeventfd) || !r)
+		return 0;
+	p = (void *)node - bpf_core_field_offset(struct _ioeventfd, list);
+	r->addr = BPF_CORE_READ(p, addr);
+	r->len = BPF_CORE_READ(p, length);
+	r->bus = BPF_CORE_READ(p, bus_idx);
+	r->wildcard = BPF_CORE_READ(p, wildcard);
+	r->datamatch = BPF_CORE_READ(p, datamatch);
+	r->ctx = (__u64)BPF_CORE_READ(p, eventfd);
+	return 0;
+}
+
+__attribute__((noinline)) int read_irqfd(__u32 index, __u64 node)
+{
+	struct discover_record *r = record(index);
+	struct kvm_kernel_irqfd *p;
+
+	if (!bpf_core_type_exists(struct kvm_kernel_irqfd) || !r)
+		return 0;
+	p = (void *)node - bpf_core_field_offset(struct kvm_kernel_irqfd, list);
+	r->gsi = BPF_CORE_READ(p, gsi);
+	r->ctx = (__u64)BPF_CORE_READ(p, eventfd);
+	r->irq_type = BPF_CORE_READ(p, irq_entry.type);
+	if (r->irq_type == DISCOVER_IRQ_MSI) {
+		r->msi_address = BPF_CORE_READ(p, irq_entry.msi.address_lo);
+		r->msi_data = BPF_CORE_READ(p, irq_entry.msi.data);
+	}
+	return 0;
+}
+
+/* A fresh record: its index, or DISCOVER_MAX_RECORDS. */
+static __always_inline __u32 new_record(enum discover_kind kind, __u32 tgid, __s32 fd, __u64 kvm)
+{
+	__u32 index = out.n;
+	struct discover_record *r = record(index);
+
+	if (!r) {
+		out.full++;
+		return DISCOVER_MAX_RECORDS;
+	}
+	__builtin_memset(r, 0, sizeof(*r));
+	r->kind = kind;
+	r->tgid = tgid;
+	r->fd = fd;
+	r->kvm = kvm;
+	out.n = index + 1;
+	return index;
+}
+
+/* One entry of a list of KVM's. 0: the list has changed. */
+__attribute__((noinline)) int read_entry(__u32 kind, __u32 tgid, __u64 kvm, __u64 node, __u64 prev)
+{
+	__u32 index = new_record(kind, tgid, -1, kvm);
+	struct discover_record *r = record(index);
+
+	if (!r)
+		return 1;
+	r->node = node;
+	if (kind == DISCOVER_IOEVENTFD)
+		read_ioeventfd(index, node);
+	else
+		read_irqfd(index, node);
+	read_eventfd(index);
+	if (list_holds((struct list_head *)prev, (struct list_head *)node))
+		return 1;
+	out.n = index;
+	return 0;
+}
+
+static __always_inline void read_list(__u32 kind, __u32 tgid, __u64 kvm, struct list_head *head)
+{
+	struct list_head *prev = head, *node = list_next(head);
+	int i;
+
+	for (i = 0; i < DISCOVER_MAX_ENTRIES; i++) {
+		if (node == head)
+			return;
+		if (!node || !read_entry(kind, tgid, kvm, (__u64)node, (__u64)prev)) {
+			out.torn++;
+			return;
+		}
+		prev = node;
+		node = list_next(node);
+	}
+	out.endless++;
+}
+
+/* KVM serves the process that made the VM alone; others may hold its descriptor. */
+static __always_inline bool belongs(const struct kvm *kvm, const struct task_struct *task)
+{
+	return BPF_CORE_READ(kvm, mm) == BPF_CORE_READ(task, mm);
+}
+
+static __always_inline void meet_vm(struct kvm *kvm, struct task_struct *task, __u32 fd)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct discover_record *r;
+
+	if (!belongs(kvm, task))
+		return;
+	r = record(new_record(DISCOVER_VM, tgid, fd, (__u64)kvm));
+	if (!r)
+		return;
+	r->node = (__u64)kvm;
+	if (in.vms_only)
+		return;
+	if (bpf_core_type_exists(struct _ioeventfd) && bpf_core_field_exists(kvm->ioeventfds)) {
+		out.ioeventfds = 1;
+		read_list(DISCOVER_IOEVENTFD, tgid, (__u64)kvm,
+			  (void *)kvm + bpf_core_field_offset(struct kvm, ioeventfds));
+	}
+	if (bpf_core_type_exists(struct kvm_kernel_irqfd) && bpf_core_field_exists(kvm->irqfds)) {
+		out.irqfds = 1;
+		read_list(DISCOVER_IRQFD, tgid, (__u64)kvm,
+			  (void *)kvm + bpf_core_field_offset(struct kvm, irqfds.items));
+	}
+}
+
+static __always_inline void meet_vcpu(struct kvm_vcpu *vcpu, struct task_struct *task, __u32 fd)
+{
+	struct kvm *kvm = BPF_CORE_READ(vcpu, kvm);
+	struct discover_record *r;
+	struct pid *pid;
+
+	if (!belongs(kvm, task))
+		return;
+	r = record(new_record(DISCOVER_VCPU, BPF_CORE_READ(task, tgid), fd, (__u64)kvm));
+	if (!r)
+		return;
+	r->node = (__u64)vcpu;
+	r->vcpu = BPF_CORE_READ(vcpu, vcpu_id);
+	pid = BPF_CORE_READ(vcpu, pid);
+	if (pid)
+		r->tid = BPF_CORE_READ(pid, numbers[0].nr);
+}
+
+static __always_inline void meet_eventfd(struct eventfd_ctx *ctx, struct task_struct *task,
+					 __u32 fd)
+{
+	__u32 index = new_record(DISCOVER_EVENTFD, BPF_CORE_READ(task, tgid), fd, 0);
+	struct discover_record *r = record(index);
+
+	if (!r)
+		return;
+	r->node = (__u64)ctx;
+	r->ctx = (__u64)ctx;
+	read_eventfd(index);
+}
+
+/* A file of any name may lie on a disk; these are the kernel's own. */
+SEC("iter/task_file")
+int ho_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	char name[16] = "";
+	void *private;
+
+	if (!task || !file || (in.tgid && (__u32)task->tgid != in.tgid))
+		return 0;
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel_str(name, sizeof(name),
+				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	private = BPF_CORE_READ(file, private_data);
+	if (!private)
+		return 0;
+	if (BEGINS(name, "kvm-vm"))
+		meet_vm(private, task, ctx->fd);
+	else if (in.vms_only)
+		return 0;
+	else if (BEGINS(name, "kvm-vcpu:"))
+		meet_vcpu(private, task, ctx->fd);
+	else if (BEGINS(name, "[eventfd]"))
+		meet_eventfd(private, task, ctx->fd);
+	return 0;
+}
