@@ -224,7 +224,7 @@ endef
 $(TINY_VMM): $(call objects,tests/tiny) $(TESTLIB) $(OUT)/.flags
 	$(call say,LINK,$@)
 	$(call link)
-$(call test_bins,bpf): | $(TINY_VMM)
+$(call test_bins,kvm bpf): | $(TINY_VMM)
 unit_folders := $(patsubst tests/unit/%/,%,$(wildcard tests/unit/*/))
 $(foreach f,$(unit_folders),$(eval $(call test_rules,tests/unit/$(f),$(call closure,$(f)))))
 $(eval $(call test_rules,tests/flow,$(filter-out kvm trace cmd,$(FOLDERS))))

@@ -5,11 +5,16 @@
 
 #include <err.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "tiny_monitor.h"
+
+#define AGAIN_MS 10
 
 static const struct {
 	const char *name;
@@ -54,6 +59,21 @@ int tiny_kick_new(enum tiny_style style)
 	return eventfd_new(style == TINY_READ || style == TINY_URING_READ ? 0 : EFD_NONBLOCK);
 }
 
+/* The main thread looks by itself (tiny_queue_drained); it only has to be woken. */
+static void tell_progress(const struct tiny_queue *q)
+{
+	if (q->ring->served == __atomic_load_n(&q->target, __ATOMIC_ACQUIRE))
+		eventfd_put(q->progress);
+}
+
+bool tiny_queue_drained(const struct tiny_queue *q, const struct tiny_consumer *c)
+{
+	if (__atomic_load_n(&q->ring->served, __ATOMIC_ACQUIRE) != q->ring->posted)
+		return false;
+	return !q->ioeventfd || c->style == TINY_SPIN ||
+	       __atomic_load_n(&q->sum, __ATOMIC_ACQUIRE) == q->ring->kicked;
+}
+
 void tiny_queue_serve(struct tiny_queue *q, bool spin)
 {
 	uint64_t posted = __atomic_load_n(&q->ring->posted, __ATOMIC_ACQUIRE);
@@ -70,16 +90,16 @@ void tiny_queue_serve(struct tiny_queue *q, bool spin)
 	else if (q->irq >= 0)
 		eventfd_put(q->irq);
 	q->irqs += q->irq_ioctl || q->irq >= 0;
-	if (posted == __atomic_load_n(&q->target, __ATOMIC_ACQUIRE))
-		eventfd_put(q->progress);
+	tell_progress(q);
 }
 
 void tiny_queue_took(struct tiny_queue *q, ssize_t n, uint64_t value)
 {
 	if (n == sizeof(value)) {
 		q->reads++;
-		q->sum += value;
+		__atomic_store_n(&q->sum, q->sum + value, __ATOMIC_RELEASE);
 		tiny_queue_serve(q, false);
+		tell_progress(q);
 	} else {
 		q->reads_empty++;
 	}
@@ -124,15 +144,23 @@ static bool obey(struct tiny_consumer *c)
 	return true;
 }
 
+static void on_signal(int sig)
+{
+	/* That a system call ends is all that is wanted. */
+}
+
 static void *consumer_thread(void *opaque)
 {
 	struct tiny_consumer *c = opaque;
 	const struct tiny_monitor *m = styles[c->style].monitor;
+	struct sigaction action = { .sa_handler = on_signal };
 	char name[16];
 
 	snprintf(name, sizeof(name), "tiny-loop%u", c->id);
 	pthread_setname_np(pthread_self(), name);
+	c->process = getpid();
 	c->tid = gettid();
+	sigaction(SIGUSR1, &action, NULL);
 	m->arm(c);
 	eventfd_put(c->ack);
 	while (obey(c)) {
@@ -152,10 +180,19 @@ void tiny_consumer_init(struct tiny_consumer *c, unsigned int id, enum tiny_styl
 	sem_init(&c->thaw, 1, 0);
 }
 
-static void wait_for_ack(struct tiny_consumer *c)
+/* Ends its read(), in whichever process it is. One that comes before the read is lost. */
+static void interrupt_reader(const struct tiny_consumer *c)
 {
+	syscall(SYS_tgkill, c->process, c->tid, SIGUSR1);
+}
+
+static void wait_for_ack(struct tiny_consumer *c, void (*again)(const struct tiny_consumer *c))
+{
+	struct pollfd acked = { .fd = c->ack, .events = POLLIN };
 	uint64_t value;
 
+	while (again && poll(&acked, 1, AGAIN_MS) == 0)
+		again(c);
 	if (read(c->ack, &value, sizeof(value)) != sizeof(value))
 		err(1, "eventfd");
 }
@@ -164,7 +201,7 @@ void tiny_consumer_start(struct tiny_consumer *c)
 {
 	if (pthread_create(&c->thread, NULL, consumer_thread, c))
 		errx(1, "cannot create a thread");
-	wait_for_ack(c);
+	wait_for_ack(c, NULL);
 }
 
 void tiny_consumer_join(struct tiny_consumer *c)
@@ -175,13 +212,11 @@ void tiny_consumer_join(struct tiny_consumer *c)
 void tiny_consumer_order(struct tiny_consumer *c, enum tiny_command command)
 {
 	__atomic_store_n(&c->command, command, __ATOMIC_RELEASE);
-	if (c->style == TINY_READ) {
-		c->pokes++;
-		eventfd_put(c->queue[0]->kick);
-	} else {
+	if (c->style == TINY_READ)
+		interrupt_reader(c);
+	else
 		eventfd_put(c->poke);
-	}
-	wait_for_ack(c);
+	wait_for_ack(c, c->style == TINY_READ ? interrupt_reader : NULL);
 }
 
 void tiny_consumer_go_on(struct tiny_consumer *c)

@@ -37,7 +37,7 @@ struct tiny_queue {
 	bool never_drain;
 	bool irq_ioctl;	 /* KVM_SIGNAL_MSI instead of irqfd */
 	int kick, irq;	 /* eventfds; -1 = none */
-	int progress;	 /* eventfd: signalled when served reaches target */
+	int progress;	 /* eventfd: signalled from when served has reached target */
 	uint64_t target; /* posts, when all are made */
 	/* The truth: by the thread that serves it. */
 	uint64_t reads, reads_empty, sum;
@@ -55,13 +55,12 @@ struct tiny_consumer {
 	unsigned int n;
 	struct tiny_queue *queue[TINY_MAX_QUEUES];
 	pthread_t thread;
-	pid_t tid;
+	pid_t process, tid;
 	int poke, ack; /* eventfds: a command is there; it was obeyed */
 	int command;   /* enum tiny_command, atomic */
 	sem_t thaw;    /* of FREEZE and HOLD */
 	uint64_t turns;
-	uint64_t pokes; /* poke came by the kick's eventfd: TINY_READ */
-	void *monitor;	/* what the style needs, while armed */
+	void *monitor; /* what the style needs, while armed */
 };
 
 /* Nonblocking where the style wants it. */
@@ -82,6 +81,9 @@ void tiny_consumer_go_on(struct tiny_consumer *c);
 /* Serves what was posted, and interrupts the guest. The thread that consumes the queue, or its
  * vCPU's. */
 void tiny_queue_serve(struct tiny_queue *q, bool spin);
+/* The guest's posts are served, and its kicks read by whom reads them; the guest is idle. The
+ * thread that gives orders. */
+bool tiny_queue_drained(const struct tiny_queue *q, const struct tiny_consumer *c);
 /* A kick's eventfd was read, with this result. */
 void tiny_queue_took(struct tiny_queue *q, ssize_t n, uint64_t value);
 

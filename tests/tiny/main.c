@@ -201,24 +201,34 @@ static bool drained(struct vmm *v)
 	for (i = 0; i < v->o.queues; i++) {
 		const struct tiny_queue *q = &v->queue[i];
 
-		if (is_served(v, q) &&
-		    __atomic_load_n(&q->ring->served, __ATOMIC_ACQUIRE) != q->ring->posted)
+		if (is_served(v, q) && !tiny_queue_drained(q, consumer_of(v, i)))
 			return false;
 	}
 	return true;
 }
 
-/* Who serves the last post of a `kick` says so to `progress`. */
+/* Who serves the last post of a `kick`, or reads its signal, says so to `progress`. */
 static void command_drain(struct vmm *v)
 {
 	while (!drained(v))
 		eventfd_take(v->progress);
 }
 
+/* Without a round, its vCPUs take the interrupts that have not reached them. */
+static void run_guest(struct vmm *v, uint64_t rounds)
+{
+	uint64_t ended = 0;
+	unsigned int i;
+
+	for (i = 0; i < v->o.vcpus; i++)
+		tiny_vcpu_go(&v->vm.vcpu[i], rounds, v->o.pause);
+	while (ended < v->o.vcpus)
+		ended += eventfd_take(v->vm.ended);
+}
+
 static void command_kick(struct vmm *v, uint64_t n)
 {
-	unsigned int i, running = 0;
-	uint64_t ended = 0;
+	unsigned int i;
 
 	for (i = 0; i < v->o.queues; i++) {
 		struct tiny_queue *q = &v->queue[i];
@@ -226,14 +236,7 @@ static void command_kick(struct vmm *v, uint64_t n)
 		if (q->registered)
 			__atomic_store_n(&q->target, q->target + n, __ATOMIC_RELEASE);
 	}
-	for (i = 0; i < v->o.vcpus; i++) {
-		if (!v->vm.vcpu[i].orders->rings)
-			continue;
-		tiny_vcpu_go(&v->vm.vcpu[i], n, v->o.pause);
-		running++;
-	}
-	while (ended < running)
-		ended += eventfd_take(v->vm.ended);
+	run_guest(v, n);
 }
 
 static void command_add(struct vmm *v)
@@ -338,6 +341,7 @@ static void vmm_end(struct vmm *v)
 		waitpid(v->child, NULL, 0);
 	else
 		join_consumers(v);
+	run_guest(v, 0);
 	tiny_vm_release(&v->vm);
 }
 

@@ -47,10 +47,9 @@ static void print_queue(const struct vmm *v, const struct tiny_queue *q)
 	       "\"served\":%llu,",
 	       q->index ? "," : "", q->index, (ull)q->at.gpa, q->at.pio ? "pio" : "mmio",
 	       (ull)q->ring->kicked, (ull)q->ring->posted, (ull)q->ring->served);
-	printf("\"reads\":%llu,\"reads_empty\":%llu,\"sum\":%llu,\"pokes\":%llu,\"serves\":%llu,"
+	printf("\"reads\":%llu,\"reads_empty\":%llu,\"sum\":%llu,\"serves\":%llu,"
 	       "\"spurious\":%llu,\"spin_hits\":%llu,\"user_kicks\":%llu,",
-	       (ull)q->reads, (ull)q->reads_empty, (ull)q->sum,
-	       c->style == TINY_READ ? (ull)c->pokes : 0, (ull)q->serves, (ull)q->spurious,
+	       (ull)q->reads, (ull)q->reads_empty, (ull)q->sum, (ull)q->serves, (ull)q->spurious,
 	       (ull)q->spin_hits, (ull)q->user_kicks);
 	printf("\"irqs\":%llu,\"irqs_taken\":%llu,\"vector\":%u,\"kick_fd\":%d,\"irq_fd\":%d,"
 	       "\"tid\":%d,\"style\":\"%s\",\"vcpu_tid\":%d}",
