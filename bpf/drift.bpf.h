@@ -82,4 +82,20 @@ static __always_inline bool drift_exit_reason(struct bpf_raw_tracepoint_args *ct
 	return true;
 }
 
+/*
+ * The request came with 5.16 (at argument 1), the completion entry in place of its parts later. 0
+ * where there is none.
+ */
+static __always_inline int drift_ring_result(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct io_uring_cqe___kernel *cqe;
+
+	if (config.ring_args == RING_ARGS_RES)
+		return ctx->args[1] ? (int)ctx->args[3] : 0;
+	if (config.ring_args != RING_ARGS_CQE || !ctx->args[1])
+		return 0;
+	cqe = (void *)ctx->args[2];
+	return BPF_CORE_READ(cqe, res);
+}
+
 #endif

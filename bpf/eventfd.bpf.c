@@ -28,7 +28,7 @@ static __always_inline int looked_for(__u64 gpa)
 		return 0;
 	seen.ioeventfd = 1;
 	if (!t->told)
-		vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
+		vcpu_kick(t, gpa, BUS_MMIO, NULL, 0, bpf_ktime_get_ns());
 	t->at_ioeventfd = 1;
 	return 0;
 }

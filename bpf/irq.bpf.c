@@ -8,8 +8,13 @@
  * say which VM.
  */
 #include <linux/ptrace.h>
-#include "state.h"
+#include "served.h"
 #include <bpf/bpf_tracing.h>
+
+static __always_inline struct thread_state *sender(void)
+{
+	return ours_or_consumer() ? thread_find(current_tid()) : NULL;
+}
 
 static __always_inline int irqfd_signalled(void)
 {
@@ -54,7 +59,7 @@ SEC("?raw_tp/kvm_msi_set_irq")
 int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct irq_key key = { .address = ctx->args[0], .data = ctx->args[1] };
-	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
+	struct thread_state *t = sender();
 	struct irq_state *irq;
 	__u64 *rows;
 
@@ -62,6 +67,8 @@ int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	rows = bpf_map_lookup_elem(&messages, &key);
 	t->msi_rows = rows ? *rows : 0;
+	if (config.foreign)
+		t->msi_rows = queue_interrupted(t->msi_rows, key.address, key.data);
 	irq = irq_find_or_make(t->msi_rows);
 	if (!irq)
 		return 0;
@@ -72,7 +79,7 @@ int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 	 */
 	if (t->irqfd_ns && t->msi_ns - t->irqfd_ns < config.lost_after_ns)
 		t->msi_ns = t->irqfd_ns;
-	else if (rows)
+	else if (t->msi_rows)
 		ADD(seen.injects_inferred, 1);
 	t->irqfd_ns = 0;
 	return 0;
@@ -103,7 +110,7 @@ static __always_inline void wait_for_entry(__u32 apicid, __u64 rows, __u64 now)
 SEC("?raw_tp/kvm_apic_accept_irq")
 int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
+	struct thread_state *t = sender();
 	struct irq_state *irq;
 	__u64 now, begin, rows;
 
@@ -138,7 +145,7 @@ int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 SEC("?raw_tp/kvm_apicv_accept_irq")
 int ho_posted_irq(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct thread_state *t = ours() ? thread_find(current_tid()) : NULL;
+	struct thread_state *t = sender();
 	__u32 apicid = ctx->args[0];
 	struct irq_state *state;
 	struct vcpu_irqs *v;

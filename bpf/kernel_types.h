@@ -34,6 +34,29 @@ struct task_struct___old {
 #define PF_IO_WORKER   0x00000010
 #define PF_USER_WORKER 0x00004000 /* 6.4: vhost and KVM's page recovery */
 
+struct file {
+	void *private_data; /* of an eventfd: its context */
+} KERNEL_TYPE;
+
+struct kiocb {
+	struct file *ki_filp;
+	int ki_flags;
+} KERNEL_TYPE;
+
+/* It must not wait: io_uring's first try. RWF_NOWAIT of <linux/fs.h>. */
+#define IOCB_NOWAIT 0x8
+
+struct iov_iter;
+
+struct io_uring_cqe___kernel {
+	__s32 res;
+} KERNEL_TYPE;
+
+struct io_kiocb {
+	struct file *file;
+	__u8 opcode;
+} KERNEL_TYPE;
+
 struct kvm_vcpu {
 	int vcpu_id;
 } KERNEL_TYPE;

@@ -11,13 +11,14 @@
  * Also the life of threads: their states are made by fork and by an iterator, never here under a
  * run queue's lock.
  */
-#include "state.h"
+#include "account.h"
 #include "drift.bpf.h"
+#include "served.h"
 #include <bpf/bpf_tracing.h>
 
 static __always_inline bool ours_task(const struct task_struct *p)
 {
-	return p->tgid == (int)config.tgid && !gone;
+	return (p->tgid == (int)config.tgid || is_consumer(p->pid)) && !gone;
 }
 
 /*
@@ -123,6 +124,8 @@ static __always_inline void switched_out(struct task_struct *prev, bool runnable
 		t->row.loop.run_ns += since(t->oncpu_ns, now);
 	t->oncpu_ns = 0;
 	t->runnable_ns = 0;
+	if (config.foreign)
+		account_out(t, runnable, now);
 	if (!runnable)
 		return;
 	t->runnable_ns = now;
@@ -144,6 +147,10 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	if (t->wake_runnable_ns && !t->wake_oncpu_ns)
 		t->wake_oncpu_ns = now;
 	t->row.loop.cpu = bpf_get_smp_processor_id();
+	if (config.foreign)
+		account_in(t, now);
+	if (is_consumer(next->pid))
+		queues_looked_at(next->pid);
 	if (!t->runnable_ns)
 		return;
 	waited = since(t->runnable_ns, now);

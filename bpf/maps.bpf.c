@@ -10,11 +10,21 @@ struct messages_map messages SEC(".maps");
 struct places_map places SEC(".maps");
 struct vcpus_map vcpus SEC(".maps");
 struct exits_map exits SEC(".maps");
+struct queue_states_map queue_states SEC(".maps");
+struct bindings_map bindings SEC(".maps");
+struct eventfd_fds_map eventfd_fds SEC(".maps");
+struct eventfd_ctxs_map eventfd_ctxs SEC(".maps");
+struct consumers_map consumers SEC(".maps");
+struct votes_map votes SEC(".maps");
+struct changes_map changes SEC(".maps");
 
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
 __u32 gone = 0;
 __u32 threads_used = 0, kicks_used = 0, pasts = 0;
 struct trace_seen seen = {};
+struct queue_binding binding = {};
+__u32 consumers_used = 0;
+__u32 sys_exit_reads = 0, sys_exit_ioctls = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

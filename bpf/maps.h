@@ -51,7 +51,16 @@ struct thread_state {
 	__u64 irqfd_ns;	 /* an irqfd fired; 0 = none, or not hooked */
 	__u64 msi_ns;	 /* begin of the injection; 0 = none under way */
 	__u64 accept_ns; /* of the last one accepted */
+
+	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
+	__u64 served;	/* ever */
+	__u64 open;	/* a kick of theirs was consumed since their last interrupt */
+	__u64 carry_ns; /* on a CPU since its last event, before it was preempted */
+	__u32 event;	/* the last event: enum thread_event */
+	__u32 pad;
 };
+
+enum thread_event { EVENT_NONE = 0, EVENT_RUN = 1, EVENT_CONSUME = 2, EVENT_IRQ = 3 };
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
 struct accepted_irq {
@@ -130,6 +139,57 @@ struct exits_map {
 	__type(value, __u64);
 };
 
+struct queue_states_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MODEL_MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, struct queue_state);
+};
+
+/* What the tracer has told of each row. */
+struct bindings_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MODEL_MAX_QUEUES);
+	__type(key, __u32);
+	__type(value, struct queue_binding);
+};
+
+/* To 1 + row. */
+struct eventfd_fds_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_EVENTFDS);
+	__type(key, __s32);
+	__type(value, __u32);
+};
+
+struct eventfd_ctxs_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_EVENTFDS);
+	__type(key, __u64);
+	__type(value, __u32);
+};
+
+/* The rows that a consumer from outside serves, a bit for each. */
+struct consumers_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_CONSUMERS);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct votes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MODEL_MAX_VOTES);
+	__type(key, struct irq_vote);
+	__type(value, __u64);
+};
+
+struct changes_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+};
+
 extern struct threads_state_map thread_states SEC(".maps");
 extern struct kicks_map kicks SEC(".maps");
 extern struct stage_hists_map stage_hists SEC(".maps");
@@ -138,12 +198,22 @@ extern struct messages_map messages SEC(".maps");
 extern struct places_map places SEC(".maps");
 extern struct vcpus_map vcpus SEC(".maps");
 extern struct exits_map exits SEC(".maps");
+extern struct queue_states_map queue_states SEC(".maps");
+extern struct bindings_map bindings SEC(".maps");
+extern struct eventfd_fds_map eventfd_fds SEC(".maps");
+extern struct eventfd_ctxs_map eventfd_ctxs SEC(".maps");
+extern struct consumers_map consumers SEC(".maps");
+extern struct votes_map votes SEC(".maps");
+extern struct changes_map changes SEC(".maps");
 
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
 extern __u32 threads_used, kicks_used, pasts;
 extern struct trace_seen seen;
+extern struct queue_binding binding; /* argument of ho_bind */
+extern __u32 consumers_used;
+extern __u32 sys_exit_reads, sys_exit_ioctls; /* 1 = ho_sys_exit is to look at these */
 
 /* What new entries start as; too large for the stack of a program. */
 static const struct thread_state empty_thread;
@@ -157,6 +227,18 @@ static __always_inline void lost(enum loss what)
 static __always_inline bool ours(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == config.tgid && !gone;
+}
+
+/* A thread outside of the VMM that serves its queues. */
+static __always_inline bool is_consumer(__u32 tid)
+{
+	return config.foreign && consumers_used && bpf_map_lookup_elem(&consumers, &tid);
+}
+
+/* The VMM's, or one that serves it. */
+static __always_inline bool ours_or_consumer(void)
+{
+	return ours() || (is_consumer(bpf_get_current_pid_tgid()) && !gone);
 }
 
 static __always_inline __u32 current_tid(void)

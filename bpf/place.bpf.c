@@ -7,20 +7,8 @@
  * and the tracer passes over a row that the VMM has told of.
  */
 #include <linux/ptrace.h>
-#include "state.h"
+#include "place.h"
 #include <bpf/usdt.bpf.h>
-
-/* What was counted at an address that another queue has now stays with whom it was counted for. */
-static __always_inline void address_leave(const struct kick_key *key, struct kick_state *state)
-{
-	const struct kick_state empty = {};
-	struct kick_key past = *key;
-
-	past.past = ADD(pasts, 1) + 1;
-	if (bpf_map_update_elem(&kicks, &past, state, BPF_NOEXIST) ||
-	    bpf_map_update_elem(&kicks, key, &empty, BPF_ANY))
-		lost(LOSS_MAPS);
-}
 
 static __always_inline void address_take(__u32 row, __u64 gpa)
 {
@@ -32,27 +20,6 @@ static __always_inline void address_take(__u32 row, __u64 gpa)
 	state = kick_find_or_make(&key, true);
 	if (state)
 		state->row = row + 1;
-}
-
-static __always_inline void message_leave(__u32 row, const struct irq_key *msi)
-{
-	__u64 *rows = bpf_map_lookup_elem(&messages, msi);
-
-	if (!rows)
-		return;
-	*rows &= ~(1ull << row);
-	if (!*rows)
-		bpf_map_delete_elem(&messages, msi);
-}
-
-static __always_inline void message_take(__u32 row, const struct irq_key *msi)
-{
-	__u64 *rows = bpf_map_lookup_elem(&messages, msi), only = 1ull << row;
-
-	if (rows)
-		*rows |= only;
-	else if (bpf_map_update_elem(&messages, msi, &only, BPF_NOEXIST))
-		lost(LOSS_MAPS);
 }
 
 static __always_inline void place(__u32 row, __u64 gpa, __u32 address, __u32 data, bool told)

@@ -6,88 +6,8 @@
  * sits on the path of every polled request.
  */
 #include <linux/ptrace.h>
-#include "state.h"
+#include "window.h"
 #include <bpf/usdt.bpf.h>
-
-/* A kick this fresh may have come after the eventfd was read: it stays for the next window. */
-#define FRESH_KICK_NS 1000000
-
-static __always_inline __u64 later(__u64 a, __u64 b)
-{
-	return a > b ? a : b;
-}
-
-struct window {
-	__u64 first_ns;	 /* oldest kick that was waiting; 0 = none */
-	__u64 signal_ns; /* 0 = not seen */
-	__u64 woke_ns;	 /* 0 = nobody was woken, or not this thread */
-};
-
-/*
- * Takes `signals` kicks out of the window; what KVM has signalled since the read stays. A vCPU may
- * kick at this very moment: what is later than `now` is of the next window.
- */
-static __always_inline struct window window_close(struct kick_state *state, __u32 tid,
-						  __u64 signals, __u64 now)
-{
-	__u64 pending = state->pending, left = 0;
-	__u64 signal_ns = state->signal_ns, woke_ns = state->woke_ns;
-	struct window w = {};
-
-	if (pending)
-		w.first_ns = state->first_ns ?: state->last_ns;
-	if (w.first_ns > now)
-		w.first_ns = 0;
-	if (pending > signals && now < state->last_ns + FRESH_KICK_NS)
-		left = pending - signals;
-	ADD(state->pending, left - pending);
-	state->first_ns = left ? state->last_ns : 0;
-	if (signal_ns <= now) {
-		w.signal_ns = signal_ns;
-		state->signal_ns = 0;
-	}
-	if (woke_ns <= now) {
-		w.woke_ns = state->woke_tid == tid ? woke_ns : 0;
-		state->woke_ns = 0;
-	}
-	state->consumed += signals;
-	return w;
-}
-
-/* The way of an arrival that ended a sleep. Never switched out: it was woken before it slept. */
-static __always_inline void add_wake(struct kick_state *state, const struct thread_state *t,
-				     __u64 now)
-{
-	__u64 runnable = t->wake_runnable_ns ?: now;
-	__u64 oncpu = t->wake_oncpu_ns ?: runnable;
-
-	kick_add(state, STAGE_WAKE, since(t->wake_signal_ns, runnable));
-	kick_add(state, STAGE_RUNQ, since(runnable, oncpu));
-	kick_add(state, STAGE_DISPATCH, since(oncpu, now));
-}
-
-static __always_inline void arrived(struct kick_state *state, struct thread_state *t,
-				    const struct window *w, __u64 now)
-{
-	const struct loop_state *loop = &t->row.loop;
-	__u64 since_ns = w->first_ns;
-	bool woken = w->woke_ns;
-
-	/* In poll mode the queue is looked at all the time: nothing older than its end can have
-	 * waited. */
-	since_ns = loop->polling ? now : later(since_ns, loop->poll_end_ns);
-	woken = woken && !loop->polling && w->woke_ns > loop->poll_end_ns;
-	if (woken && t->wake_waking_ns == w->woke_ns)
-		add_wake(state, t, now);
-	else if (w->first_ns)
-		kick_add(state, STAGE_DISPATCH, since(later(since_ns, w->signal_ns), now));
-	if (w->first_ns && now > since_ns && now - since_ns > config.lost_after_ns)
-		ADD(state->lost, 1);
-	else if (woken)
-		ADD(state->notified, 1);
-	else
-		ADD(state->busy, 1);
-}
 
 /* (queue_row, gpa, signals, arrival) */
 SEC("?usdt")

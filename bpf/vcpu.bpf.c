@@ -116,7 +116,8 @@ int ho_kvm_mmio(struct bpf_raw_tracepoint_args *ctx)
 	disarm(t);
 	if ((int)ctx->args[0] == MMIO_WRITE) {
 		t->row.vcpu.mmio_writes++;
-		vcpu_kick(t, ctx->args[2], BUS_MMIO, bpf_ktime_get_ns());
+		vcpu_kick(t, ctx->args[2], BUS_MMIO, (void *)ctx->args[3], ctx->args[1],
+			  bpf_ktime_get_ns());
 	} else if ((int)ctx->args[0] == MMIO_READ) {
 		t->row.vcpu.mmio_reads++;
 		vcpu_reads(t, ctx->args[2], BUS_MMIO_READ);
@@ -130,7 +131,7 @@ static __always_inline void late_kick(struct thread_state *t, __u64 gpa)
 	__u64 signal_ns = t->kick_signal_ns, woke_ns = t->early_woke_ns;
 	struct kick_state *state;
 
-	vcpu_kick(t, gpa, BUS_MMIO, bpf_ktime_get_ns());
+	vcpu_kick(t, gpa, BUS_MMIO, NULL, 0, bpf_ktime_get_ns());
 	state = vcpu_kick_state(t);
 	ADD(seen.signals_untold, 1);
 	if (!state) {
@@ -173,12 +174,37 @@ int ho_kvm_pio(struct bpf_raw_tracepoint_args *ctx)
 	disarm(t);
 	if ((__u32)ctx->args[0] == PIO_OUT) {
 		t->row.vcpu.pio_writes++;
-		vcpu_kick(t, ctx->args[1] & 0xffff, BUS_PIO, bpf_ktime_get_ns());
+		vcpu_kick(t, ctx->args[1] & 0xffff, BUS_PIO, (void *)ctx->args[4], ctx->args[2],
+			  bpf_ktime_get_ns());
 	} else {
 		t->row.vcpu.pio_reads++;
 		vcpu_reads(t, ctx->args[1] & 0xffff, BUS_PIO_READ);
 	}
 	return 0;
+}
+
+/*
+ * A kick that never was one: out of its window, and out of what it was counted as there. Of a
+ * window with p kicks p - 1 are coalesced. Where the loop has closed it meanwhile this kick was
+ * coalesced, or, being all there was, met.
+ */
+static __always_inline void kick_take_back(struct kick_state *state)
+{
+	__u64 pending;
+	int i;
+
+	for (i = 0; i < RACES; i++) {
+		pending = state->pending;
+		if (!pending ||
+		    __sync_val_compare_and_swap(&state->pending, pending, pending - 1) == pending)
+			break;
+	}
+	if (pending == 1)
+		state->first_ns = 0;
+	else if (pending || state->coalesced)
+		ADD(state->coalesced, -1);
+	else
+		ADD(state->met_awake, -1);
 }
 
 /* No ioeventfd took it: the eventfd's window does not hold this kick. */
@@ -194,9 +220,7 @@ static __always_inline void kick_left(struct thread_state *t)
 		return;
 	}
 	ADD(state->user_exits, 1);
-	/* The loop may have closed the window meanwhile. */
-	if (state->pending && ADD(state->pending, -1) == 1)
-		state->first_ns = 0;
+	kick_take_back(state);
 }
 
 /* (reason, errno): KVM_RUN returns. */
@@ -212,7 +236,7 @@ int ho_user_exit(struct bpf_raw_tracepoint_args *ctx)
 	 * kvm_exit never fires the write is still the last thing told when the vCPU leaves for
 	 * another reason: an input from a port is told of only after it. */
 	if (t->told && !(int)ctx->args[1] &&
-	    reason == (t->key.bus == BUS_PIO ? USER_EXIT_IO : USER_EXIT_MMIO))
+	    reason == ((t->key.bus & ~BUS_BY_VALUE) == BUS_PIO ? USER_EXIT_IO : USER_EXIT_MMIO))
 		kick_left(t);
 	disarm(t);
 	t->in_exit = 0;

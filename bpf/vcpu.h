@@ -20,20 +20,44 @@ static __always_inline void disarm(struct thread_state *t)
 	t->msi_ns = 0;
 }
 
+/* A window that is open already: this kick's signal finds another's in the eventfd. */
 static __always_inline void kick_count(struct kick_state *state, __u64 now)
 {
 	ADD(state->kicks, 1);
-	if (!ADD(state->pending, 1))
+	if (ADD(state->pending, 1))
+		ADD(state->coalesced, 1);
+	else
 		state->first_ns = now;
 	state->last_ns = now;
 }
 
-/* A write. Which eventfd it is for, if any, shows in what follows. */
-static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus, __u64 now)
+/* What a guest's write of 1 to 8 bytes carries; `at` is KVM's, little-endian as the guest. */
+static __always_inline __u64 write_value(const void *at, __u64 len)
+{
+	__u64 value = 0;
+
+	/* The bound in the register that the helper gets, which the compiler would lose. */
+	asm volatile("if %0 <= 8 goto +1\n%0 = 8" : "+r"(len));
+	if (bpf_probe_read_kernel(&value, len, at))
+		lost(LOSS_LOOKUPS);
+	return value;
+}
+
+/*
+ * A write, of `len` bytes at `value` (NULL: not told). Which eventfd it is for, if any, shows in
+ * what follows.
+ */
+static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 bus,
+				      const void *value, __u32 len, __u64 now)
 {
 	struct kick_key key = { .gpa = gpa, .bus = bus };
 	struct kick_state *state = kick_find_or_make(&key, false);
 
+	if (config.foreign && state && state->by_value && value) {
+		key.bus |= BUS_BY_VALUE;
+		key.value = write_value(value, len);
+		state = kick_find_or_make(&key, false);
+	}
 	t->key = key;
 	t->kick_ns = now;
 	t->armed = 1;

@@ -17,14 +17,23 @@ enum exit_args {
 	EXIT_ARGS_NO_ISA = 3,  /* (reason, ...), arm64 */
 };
 
+/* What io_uring_complete's arguments are, after the ring. */
+enum ring_args {
+	RING_ARGS_NONE = 0, /* no request: 5.15 */
+	RING_ARGS_RES = 1,  /* (request, user data, result, ...) */
+	RING_ARGS_CQE = 2,  /* (request, completion entry) */
+};
+
 struct trace_config {
 	__u32 tgid; /* the VMM, in the initial pid namespace; every program looks at nothing else */
 	__u32 switch_has_state; /* sched_switch carries the previous task's state (kernel 5.18) */
 	__u32 exit_args;	/* enum exit_args */
 	__u32 entry_has_vcpu;	/* kvm_entry's first argument is the vCPU (not on arm64) */
 	__u64 lost_after_ns;
+	__u32 foreign;	 /* not our VMM: nothing but the kernel tells of it */
+	__u32 ring_args; /* enum ring_args */
 };
 
-_Static_assert(sizeof(struct trace_config) == 24, "read-only data is ABI");
+_Static_assert(sizeof(struct trace_config) == 32, "read-only data is ABI");
 
 #endif

@@ -157,6 +157,33 @@ struct queue_ways {
 	struct kick_key way[QUEUE_WAYS];
 };
 
+/*
+ * All that is known of such a queue, as the tracer hands it to the programs. A consumer is named
+ * only if it reads no eventfd, or is no thread of the VMM's: a vhost worker.
+ */
+#define QUEUE_FDS 4
+struct queue_binding {
+	struct queue_ways ways;
+	__u64 ctx; /* of its eventfd, in the kernel; 0 = not known */
+	struct irq_key msi;
+	__u32 n_fds;
+	__s32 fd[QUEUE_FDS];
+	__u32 consumer_tid; /* 0 = a thread of the VMM that reads the eventfd */
+};
+
+/* An ioctl by which the VM registered or dropped something, after it has succeeded. */
+enum change_op { CHANGE_IOEVENTFD = 1, CHANGE_IRQFD = 2, CHANGE_ROUTING = 3 };
+struct vm_change {
+	__u64 t_ns;
+	__u64 gpa, datamatch; /* of an ioeventfd */
+	__u32 op;	      /* enum change_op */
+	__u32 len;	      /* of an ioeventfd; of a routing: the number of its entries */
+	__u32 flags;	      /* KVM_IOEVENTFD_FLAG_*, KVM_IRQFD_FLAG_* */
+	__s32 fd;	      /* the eventfd's; of a routing: -1 */
+	__u32 gsi;	      /* of an irqfd */
+	__s32 vm_fd;
+};
+
 /* Where a queue is now. */
 struct queue_place {
 	__u64 gpa;	    /* 0 = nowhere */
@@ -251,12 +278,16 @@ enum loss {
 #define MODEL_MAX_EXITS	    4096 /* exit reasons, of all vCPUs */
 #define MODEL_MAX_EVENTFDS  1024 /* descriptors and contexts of queues' eventfds */
 #define MODEL_MAX_VOTES	    1024
+#define MODEL_MAX_CONSUMERS 64 /* that are no threads of the VMM's */
 
 _Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
 _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 3 * 8, "map layout is ABI");
 _Static_assert(sizeof(struct queue_state) == 8 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");
+_Static_assert(sizeof(struct queue_binding) == sizeof(struct queue_ways) + 16 + 6 * 4,
+	       "map layout is ABI");
+_Static_assert(sizeof(struct vm_change) == 3 * 8 + 6 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");

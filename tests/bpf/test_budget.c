@@ -44,9 +44,12 @@ static unsigned int read_budget(struct budget budget[MAX_PROGRAMS])
 
 static struct bpf_object *open_object(const char *only, struct bpf_program **found)
 {
-	const struct trace_config config = {
-		.tgid = 1, .switch_has_state = 1, .entry_has_vcpu = 1, .lost_after_ns = 1
-	};
+	const struct trace_config config = { .tgid = 1,
+					     .switch_has_state = 1,
+					     .entry_has_vcpu = 1,
+					     .lost_after_ns = 1,
+					     .foreign = 1,
+					     .ring_args = RING_ARGS_CQE };
 	char path[4096];
 	struct bpf_object *object =
 		bpf_object__open_file(built("bpf/linked/handoff.o", path), NULL);

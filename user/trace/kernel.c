@@ -16,7 +16,7 @@
 #include <handoff/error.h>
 #include "libbpf_log.h"
 
-static struct bpf_program *program_of(const struct kernel *k, enum program p)
+struct bpf_program *kernel_program_of(const struct kernel *k, enum program p)
 {
 	return bpf_object__find_program_by_name(k->skel->obj, programs[p].name);
 }
@@ -31,13 +31,15 @@ static int kernel_open(struct kernel *k, const bool wanted[PROGRAMS], struct err
 	if (!k->skel)
 		return error_set(err, -errno, "cannot open our BPF object: %m");
 	for (i = 0; i < PROGRAMS; i++)
-		bpf_program__set_autoload(program_of(k, i), wanted[i]);
+		bpf_program__set_autoload(kernel_program_of(k, i), wanted[i]);
 	k->skel->rodata->config = (struct trace_config){
 		.tgid = k->config.pid,
 		.switch_has_state = k->variants.switch_has_state,
 		.exit_args = k->variants.exit_args,
 		.entry_has_vcpu = k->variants.entry_has_vcpu,
 		.lost_after_ns = k->config.lost_after_ns,
+		.foreign = k->config.foreign,
+		.ring_args = k->variants.ring_args,
 	};
 	return 0;
 }
@@ -92,13 +94,21 @@ static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PRO
 
 	if (k->config.skip[p])
 		return false;
+	if (programs[p].use == (k->config.foreign ? PROGRAM_OURS : PROGRAM_FOREIGN)) {
+		snprintf(why, size, "not for this kind of VMM");
+		return false;
+	}
+	if (p == PROGRAM_RING_READ && k->variants.ring_args == RING_ARGS_NONE) {
+		snprintf(why, size, "this kernel does not say whose request is completed");
+		return false;
+	}
 	if (!program_hooks_function(p))
 		return true;
 	if (!k->variants.has[p]) {
 		snprintf(why, size, "this kernel has no function %s", programs[p].target);
 		return false;
 	}
-	if (programs[p].kind == PROGRAM_FENTRY)
+	if (programs[p].kind == PROGRAM_FENTRY || programs[p].kind == PROGRAM_FEXIT)
 		return !kernel_try_fentry(programs[p].target, why, size);
 	if (wanted[p - 1])
 		snprintf(why, size, "not needed: fentry hooks %s", programs[p].target);
@@ -153,11 +163,11 @@ static struct bpf_link *attach_usdt(struct kernel *k, enum program p)
 
 	/* /proc/PID/exe is the running file even if it was replaced or deleted since. */
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)k->config.pid);
-	return bpf_program__attach_usdt(program_of(k, p), k->config.pid, path, "handoff",
+	return bpf_program__attach_usdt(kernel_program_of(k, p), k->config.pid, path, "handoff",
 					programs[p].target, NULL);
 }
 
-static void kernel_attach(struct kernel *k, enum program p)
+void kernel_attach(struct kernel *k, enum program p)
 {
 	struct kernel_program *state = &k->program[p];
 	struct bpf_link *link;
@@ -167,11 +177,16 @@ static void kernel_attach(struct kernel *k, enum program p)
 		state->attached = true;
 		return;
 	}
+	if (programs[p].use == PROGRAM_FOREIGN &&
+	    !kernel_needs(k, p, state->why, sizeof(state->why)))
+		return;
 	libbpf_log_begin();
 	if (programs[p].kind == PROGRAM_USDT)
 		link = attach_usdt(k, p);
+	else if (programs[p].kind == PROGRAM_TRACEPOINT)
+		link = kernel_attach_tracepoint(kernel_program_of(k, p), programs[p].target);
 	else
-		link = bpf_program__attach(program_of(k, p));
+		link = bpf_program__attach(kernel_program_of(k, p));
 	ret = libbpf_get_error(link);
 	if (!ret && programs[p].kind == PROGRAM_ITER) {
 		ret = run_iterator(link);
@@ -205,21 +220,31 @@ int kernel_place(struct kernel *k, uint32_t row, const struct queue_place *place
 
 	if (!k->program[PROGRAM_PLACE].loaded)
 		return -ENOSYS;
-	return bpf_prog_test_run_opts(bpf_program__fd(program_of(k, PROGRAM_PLACE)), &opts);
+	return bpf_prog_test_run_opts(bpf_program__fd(kernel_program_of(k, PROGRAM_PLACE)), &opts);
 }
 
-/* Histograms are read where they lie. */
-static int kernel_map_hists(struct kernel *k, struct error *err)
+/* Arrays are read where they lie. */
+static const void *map_array(const struct bpf_map *map, size_t size, size_t *mapped,
+			     struct error *err)
 {
-	size_t size = MODEL_MAX_QUEUES * KICK_STAGES * sizeof(struct hist);
-	void *p;
+	void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
 
-	p = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(k->skel->maps.stage_hists), 0);
-	if (p == MAP_FAILED)
-		return error_set(err, -errno, "cannot map our BPF histograms: %m");
-	k->hists = p;
-	k->hists_size = size;
-	return 0;
+	if (p == MAP_FAILED) {
+		error_set(err, -errno, "cannot map our BPF %s: %m", bpf_map__name(map));
+		return NULL;
+	}
+	*mapped = size;
+	return p;
+}
+
+static int kernel_map(struct kernel *k, struct error *err)
+{
+	k->hists = map_array(k->skel->maps.stage_hists,
+			     MODEL_MAX_QUEUES * KICK_STAGES * sizeof(struct hist), &k->hists_size,
+			     err);
+	k->queues = map_array(k->skel->maps.queue_states,
+			      MODEL_MAX_QUEUES * sizeof(struct queue_state), &k->queues_size, err);
+	return k->hists && k->queues ? 0 : -ENOMEM;
 }
 
 /* The iterator sees the pids of the initial namespace; so do we, unless we sit in a container. */
@@ -242,12 +267,13 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 	}
 	k->config = *config;
 	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
-	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map_hists(k, err))
+	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map(k, err) ||
+	    kernel_open_changes(k, err))
 		goto fail;
 	for (i = 0; i < PROGRAMS; i++) {
 		if (k->program[i].loaded)
 			kernel_attach(k, i);
-		if (i == PROGRAM_PLACE && config->place)
+		if (i == (config->foreign ? PROGRAM_BIND : PROGRAM_PLACE) && config->place)
 			config->place(k, config->opaque);
 	}
 	if (k->program[PROGRAM_THREADS].attached && kernel_knows_nobody(k)) {
@@ -272,8 +298,11 @@ void kernel_free(struct kernel *k)
 	/* Back to front: disarm first, forget threads last. */
 	for (i = PROGRAMS - 1; i >= 0; i--)
 		bpf_link__destroy(k->link[i]);
+	kernel_close_changes(k);
 	if (k->hists)
 		munmap((void *)k->hists, k->hists_size);
+	if (k->queues)
+		munmap((void *)k->queues, k->queues_size);
 	if (k->stats_fd >= 0)
 		close(k->stats_fd);
 	handoff_bpf__destroy(k->skel);
@@ -302,7 +331,7 @@ uint64_t kernel_run_ns(const struct kernel *k)
 			continue;
 		size = sizeof(info);
 		memset(&info, 0, sizeof(info));
-		fd = bpf_program__fd(program_of(k, i));
+		fd = bpf_program__fd(kernel_program_of(k, i));
 		if (!bpf_obj_get_info_by_fd(fd, &info, &size))
 			sum += info.run_time_ns;
 	}

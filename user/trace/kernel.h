@@ -20,6 +20,7 @@ struct kernel_config {
 	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
 	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
+	bool rings;	     /* of a foreign VMM: kernel_watch_rings from the start */
 	/* Called when the VMM's word on where its queues are is heard, before anything is counted:
 	 * the time for kernel_place. May be NULL. */
 	void (*place)(struct kernel *k, void *opaque);
@@ -48,6 +49,18 @@ const struct kernel_program *kernel_program(const struct kernel *k, enum program
 int kernel_changes_fd(const struct kernel *k);
 uint64_t kernel_changes(struct kernel *k);
 
+/*
+ * The oldest registration that kernel_changes has counted and this has not given yet. False: none.
+ * Of thousands at once the oldest are dropped.
+ */
+bool kernel_next_change(struct kernel *k, struct vm_change *change);
+
+/*
+ * Also sees eventfds that are read by io_uring, from now on: every completion of a ring on this
+ * machine pays for it where eventfd_read() cannot be hooked. 0 or -errno.
+ */
+int kernel_watch_rings(struct kernel *k) MUST_CHECK;
+
 /* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */
 uint64_t kernel_run_ns(const struct kernel *k);
 
@@ -64,6 +77,9 @@ struct kernel_queue {
 	uint32_t n_fds;
 	int32_t fd[4];
 	struct irq_key msi; /* all 0 = not known */
+	/* Only of a consumer that is no thread of the VMM or reads no eventfd (vhost): its queues
+	 * are looked at whenever it runs. Else 0. */
+	uint32_t consumer_tid;
 };
 
 /*

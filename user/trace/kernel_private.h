@@ -18,6 +18,12 @@ struct kernel {
 	const struct hist
 		*hists; /* MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs */
 	size_t hists_size;
+	const struct queue_state *queues; /* MODEL_MAX_QUEUES, shared with the programs */
+	size_t queues_size;
+	struct ring_buffer *changes; /* NULL: not foreign */
+	struct vm_change *change;    /* CHANGES_KEPT, a ring: those not given yet */
+	uint32_t change_first, n_change;
+	uint64_t changes_seen;
 	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };
 
@@ -32,5 +38,22 @@ int kernel_try_fentry(const char *function, char *why, size_t size);
 
 /* Does it know kprobes at all? */
 bool kernel_has_kprobes(void);
+
+struct bpf_program *kernel_program_of(const struct kernel *k, enum program p);
+
+/* kernel_foreign.c */
+#define CHANGES_KEPT 1024
+int kernel_open_changes(struct kernel *k, struct error *err);
+void kernel_close_changes(struct kernel *k);
+/* Is this hook of a foreign VMM needed beside those that are attached? Else false with why. */
+bool kernel_needs(struct kernel *k, enum program p, char *why, size_t size);
+/* Attaches one that is loaded; says why not in its kernel_program. */
+void kernel_attach(struct kernel *k, enum program p);
+
+/*
+ * Attaches to a classic tracepoint ("category/name") where tracefs need not be mounted. A link, or
+ * one for libbpf_get_error.
+ */
+struct bpf_link *kernel_attach_tracepoint(struct bpf_program *program, const char *name);
 
 #endif

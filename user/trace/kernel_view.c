@@ -107,6 +107,18 @@ static int read_threads(struct kernel *k, struct kernel_view *v)
 	return 0;
 }
 
+static void read_votes(struct kernel *k, struct kernel_view *v)
+{
+	int fd = bpf_map__fd(k->skel->maps.votes);
+	const struct irq_vote *last = NULL;
+
+	v->n_votes = 0;
+	while (v->n_votes < MODEL_MAX_VOTES &&
+	       !bpf_map_get_next_key(fd, last, &v->vote[v->n_votes].vote) &&
+	       !bpf_map_lookup_elem(fd, &v->vote[v->n_votes].vote, &v->vote[v->n_votes].count))
+		last = &v->vote[v->n_votes++].vote;
+}
+
 int kernel_read(struct kernel *k, struct kernel_view *view)
 {
 	const struct trace_seen *seen = &k->skel->bss->seen;
@@ -118,6 +130,10 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 	if (ret)
 		return ret;
 	view->hists = k->hists;
+	if (k->config.foreign) {
+		memcpy(view->queue, k->queues, sizeof(view->queue));
+		read_votes(k, view);
+	}
 	view->seen.signals_inferred = __atomic_load_n(&seen->signals_inferred, __ATOMIC_RELAXED);
 	view->seen.signals_untold = __atomic_load_n(&seen->signals_untold, __ATOMIC_RELAXED);
 	view->seen.injects_inferred = __atomic_load_n(&seen->injects_inferred, __ATOMIC_RELAXED);

@@ -26,6 +26,8 @@ static void probe_program(enum program p, struct tracer_program_probe *probe)
 
 	memset(config.skip, true, sizeof(config.skip));
 	config.skip[p] = false;
+	config.foreign = programs[p].use == PROGRAM_FOREIGN;
+	config.rings = config.foreign;
 	snprintf(probe->name, sizeof(probe->name), "%s", programs[p].name);
 	program_hook(p, probe->hook);
 	snprintf(probe->stages, sizeof(probe->stages), "%s", programs[p].stages);

@@ -19,6 +19,12 @@ enum program {
 	PROGRAM_POLL_END,
 	PROGRAM_PLACED,
 	PROGRAM_PLACE,
+	PROGRAM_SYS_IOCTL,
+	PROGRAM_READ,
+	PROGRAM_SYS_READ,
+	PROGRAM_SYS_EXIT,
+	PROGRAM_RING_READ,
+	PROGRAM_BIND,
 	PROGRAM_SIGNAL_MASK,
 	PROGRAM_SIGNAL_MASK_KP,
 	PROGRAM_SIGNAL,
@@ -48,8 +54,13 @@ enum program_kind {
 	PROGRAM_KPROBE, /* for a kernel that refuses the fentry program before it in the table */
 	PROGRAM_USDT,
 	PROGRAM_ITER,
-	PROGRAM_RUN, /* attached to nothing: run by the tracer */
+	PROGRAM_FEXIT,
+	PROGRAM_TRACEPOINT, /* "category/name": by its number, through a perf event */
+	PROGRAM_RUN,	    /* attached to nothing: run by the tracer */
 };
+
+/* Whose VMM it is for. */
+enum program_use { PROGRAM_ANY, PROGRAM_OURS, PROGRAM_FOREIGN };
 
 struct program_info {
 	const char *name; /* in the object, and in bpftool's lists */
@@ -57,6 +68,7 @@ struct program_info {
 	const char *target; /* tracepoint, function, or USDT point of provider "handoff" */
 	const char *stages; /* what it carries, for doctor */
 	bool optional;	    /* kernels and machines without it are ordinary */
+	enum program_use use;
 };
 
 extern const struct program_info programs[PROGRAMS];
@@ -64,7 +76,8 @@ extern const struct program_info programs[PROGRAMS];
 /* Does it hang on a function of the kernel? */
 static inline bool program_hooks_function(enum program p)
 {
-	return programs[p].kind == PROGRAM_FENTRY || programs[p].kind == PROGRAM_KPROBE;
+	return programs[p].kind == PROGRAM_FENTRY || programs[p].kind == PROGRAM_KPROBE ||
+	       programs[p].kind == PROGRAM_FEXIT;
 }
 
 /* "tp_btf/sched_switch". Returns buf. */

@@ -64,6 +64,17 @@ static enum exit_args decide_exit(struct btf *const *btf, size_t n)
 	return is_pointer(&proto, 1) && proto.n >= 3 ? EXIT_ARGS_REASON : EXIT_ARGS_NO_ISA;
 }
 
+static enum ring_args decide_ring(struct btf *const *btf, size_t n)
+{
+	struct prototype proto;
+
+	if (!find_tracepoint(btf, n, "io_uring_complete", &proto) || !is_pointer(&proto, 1))
+		return RING_ARGS_NONE;
+	if (is_pointer(&proto, 2))
+		return RING_ARGS_CQE;
+	return proto.n >= 4 ? RING_ARGS_RES : RING_ARGS_NONE;
+}
+
 static bool has_function(struct btf *const *btf, size_t n, const char *name)
 {
 	size_t i;
@@ -83,6 +94,7 @@ void variants_decide(struct btf *const *btf, size_t n, struct variants *v)
 	v->switch_has_state = find_tracepoint(btf, n, "sched_switch", &proto) && proto.n >= 4;
 	v->entry_has_vcpu = !find_tracepoint(btf, n, "kvm_entry", &proto) || is_pointer(&proto, 0);
 	v->exit_args = decide_exit(btf, n);
+	v->ring_args = decide_ring(btf, n);
 	for (p = 0; p < PROGRAMS; p++)
 		if (program_hooks_function(p))
 			v->has[p] = has_function(btf, n, programs[p].target);

@@ -18,6 +18,7 @@ struct variants {
 	bool switch_has_state; /* sched_switch has its fourth argument */
 	bool entry_has_vcpu;   /* kvm_entry begins with the vCPU */
 	enum exit_args exit_args;
+	enum ring_args ring_args;
 	bool has[PROGRAMS]; /* of a function hook: the function is there */
 };
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The account of a loop that tells nothing (loop_state in abi/model.h): its time on a CPU, from
+ * event to event, goes to what the later event shows it was. Written by the thread's own events.
+ */
+#ifndef HANDOFF_BPF_ACCOUNT_H
+#define HANDOFF_BPF_ACCOUNT_H
+
+#include "state.h"
+
+/* Time on a CPU since the last event. A thread that was running when we came has none yet. */
+static __always_inline __u64 account_take(struct thread_state *t, enum thread_event event,
+					  __u64 now)
+{
+	struct loop_state *loop = &t->row.loop;
+	__u64 ns = loop->mark_ns ? since(loop->mark_ns, now) : 0;
+
+	loop->mark_ns = now;
+	t->event = event;
+	return ns;
+}
+
+static __always_inline void account_consume(struct thread_state *t, __u64 now)
+{
+	t->row.loop.handling_ns += account_take(t, EVENT_CONSUME, now);
+	t->row.loop.consumes++;
+}
+
+/* `kicked`: a kick of the interrupt's queue was consumed since its last one. */
+static __always_inline void account_irq(struct thread_state *t, bool kicked, __u64 now)
+{
+	__u64 ns = account_take(t, EVENT_IRQ, now);
+
+	t->row.loop.irqs++;
+	if (kicked) {
+		t->row.loop.handling_ns += ns;
+		return;
+	}
+	t->row.loop.polled_ns += ns;
+	t->row.loop.polled_irqs++;
+}
+
+/* What follows a consumption is the handler; what precedes any event is not known. */
+static __always_inline void account_out(struct thread_state *t, bool runnable, __u64 now)
+{
+	struct loop_state *loop = &t->row.loop;
+	__u64 ns = loop->mark_ns ? since(loop->mark_ns, now) : 0;
+
+	loop->mark_ns = 0;
+	t->carry_ns = 0;
+	if (runnable) {
+		t->carry_ns = ns;
+		return;
+	}
+	loop->sleeps++;
+	if (t->event == EVENT_IRQ)
+		loop->waste_ns += ns;
+	else if (t->event == EVENT_CONSUME)
+		loop->handling_ns += ns;
+	t->event = EVENT_NONE;
+}
+
+static __always_inline void account_in(struct thread_state *t, __u64 now)
+{
+	t->row.loop.mark_ns = now - t->carry_ns;
+	t->carry_ns = 0;
+	if (t->event == EVENT_NONE)
+		t->event = EVENT_RUN;
+}
+
+#endif
