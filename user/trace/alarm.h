@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Alarms, file by file: alarm_decide.c decides on plain facts; alarm_wait.c finds out what a thread
+ * waits for; alarm_watch.c keeps what a check has to know of the one before; alarm.c looks, decides
+ * and writes the report. One thread at a time.
+ */
+#ifndef TRACE_ALARM_H
+#define TRACE_ALARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <abi/stack.h>
+#include <handoff/discover.h>
+#include <handoff/report.h>
+
+#define ALARM_STUCK_NS 1000000000ull /* if the user says nothing */
+#define ALARM_BUSY     0.9	     /* of a CPU: it runs all the time */
+
+/* --- decisions (pure) ------------------------------------------------------------------------- */
+
+/* Of a queue's eventfd. All times CLOCK_MONOTONIC; 0 = none. */
+struct stuck_facts {
+	int64_t now_ns;
+	uint64_t stuck_ns;
+	int64_t kicked_ns;   /* the oldest kick that nobody was seen to consume */
+	bool count_known;    /* the VMM, or KVM, holds the eventfd, and a walk saw its count */
+	int64_t readable_ns; /* the first of the walks in a row that saw it readable, undrained */
+	int64_t served_ns;   /* the newest sign of service: eventfd read, handler, interrupt */
+	double consumer_cpu; /* share of a CPU it had since the last check; < 0 = not known */
+};
+
+/*
+ * Since when nobody has come for the kick, if that is too long; else 0. A loop in poll mode serves
+ * without reading the eventfd: a sign of service, and running all the time, which may be polling
+ * for a guest that takes no interrupts, are no alarm.
+ */
+int64_t alarm_stuck_since(const struct stuck_facts *f);
+
+/* Does a thread wait for an eventfd? By its last system call. */
+enum wait_link {
+	WAITS_NOT, /* it does not wait, or for others */
+	WAITS_MAY, /* it waits, and cannot be asked for what */
+	WAITS_FOR_IT,
+};
+
+/* Of a thread and an eventfd, since the last check. */
+struct spin_facts {
+	double cpu;		      /* share of a CPU that the thread had; < 0 = not known */
+	bool worked;		      /* it consumed a kick or sent an interrupt */
+	uint64_t count_before, count; /* of the eventfd, at the last check and now */
+	enum wait_link link;
+	bool known; /* the thread was seen waiting for it some time, or nobody else could be meant
+		     */
+};
+
+/* Ready again and again, and nothing comes of it. */
+bool alarm_spins(const struct spin_facts *f);
+
+/* Is it time to tell? It lasts since then, seen by so many checks in a row. */
+bool alarm_spin_is_due(int64_t since_ns, int64_t now_ns, uint32_t checks, uint64_t stuck_ns);
+
+/* --- what a thread waits for ------------------------------------------------------------------ */
+
+/* `fds`: numbers of the eventfd in process `pid`, whose thread left `record`. */
+enum wait_link alarm_waits_for(pid_t pid, const struct stack_record *record, const int32_t *fds,
+			       uint32_t n_fds);
+/* The count that /proc tells; false: no such descriptor, or no eventfd. */
+bool alarm_eventfd_count(pid_t pid, int32_t fd, uint64_t *count);
+/* Time a thread has been on a CPU, ns; false: no such thread. */
+bool alarm_run_ns(pid_t tid, uint64_t *run_ns);
+/* As ps has it; '?' = no such thread. */
+char alarm_thread_state(pid_t tid);
+
+/* --- from check to check ---------------------------------------------------------------------- */
+
+#define WATCH_EVENTFDS 256
+#define WATCH_THREADS  512
+
+struct watched_eventfd {
+	uint64_t ctx;
+	uint32_t id;
+	uint32_t seen; /* check it was last seen at */
+	uint64_t count, count_before;
+	int64_t readable_ns;   /* as in stuck_facts */
+	uint32_t consumer_tid; /* who was last seen waiting for it; 0 = nobody yet */
+};
+
+struct watched_thread {
+	uint32_t tid;
+	uint32_t seen;
+	uint64_t run_ns, consumes, irqs;
+	int64_t t_ns;
+	double cpu;  /* as in spin_facts */
+	bool worked; /* as in spin_facts */
+};
+
+/* What does not fit is not watched: more eventfds than any VMM has been seen with. */
+struct alarm_watch {
+	uint32_t check;		 /* number of this one, from 1 */
+	int64_t now_ns, last_ns; /* last_ns: of the check before; 0 = this is the first */
+	uint32_t n_eventfds, n_threads;
+	struct watched_eventfd eventfd[WATCH_EVENTFDS];
+	struct watched_thread thread[WATCH_THREADS];
+};
+
+/* Begins a check: what the one before did not see any more is forgotten. */
+void watch_begin(struct alarm_watch *w, int64_t now_ns);
+/* NULL: no room. */
+const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct vm_eventfd *e);
+/* With the thread's totals so far. NULL: no room. */
+const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid, uint64_t run_ns,
+					  uint64_t consumes, uint64_t irqs);
+
+#endif

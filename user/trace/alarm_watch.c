@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* See alarm.h: counts of eventfds and times of threads at the check before. Pure. */
+#include "alarm.h"
+
+#include <string.h>
+
+void watch_begin(struct alarm_watch *w, int64_t now_ns)
+{
+	uint32_t i, n;
+
+	for (i = n = 0; i < w->n_eventfds; i++)
+		if (w->eventfd[i].seen == w->check)
+			w->eventfd[n++] = w->eventfd[i];
+	w->n_eventfds = n;
+	for (i = n = 0; i < w->n_threads; i++)
+		if (w->thread[i].seen == w->check)
+			w->thread[n++] = w->thread[i];
+	w->n_threads = n;
+	w->check++;
+	w->last_ns = w->now_ns;
+	w->now_ns = now_ns;
+}
+
+static struct watched_eventfd *find_eventfd(struct alarm_watch *w, const struct vm_eventfd *e)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->n_eventfds; i++)
+		if (w->eventfd[i].ctx == e->ctx && w->eventfd[i].id == e->id)
+			return &w->eventfd[i];
+	if (w->n_eventfds == WATCH_EVENTFDS)
+		return NULL;
+	w->eventfd[i] = (struct watched_eventfd){ .ctx = e->ctx, .id = e->id };
+	w->n_eventfds++;
+	return &w->eventfd[i];
+}
+
+static void take_consumer(struct watched_eventfd *known, const struct vm_eventfd *e)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->n_consumers && i < VM_CONSUMERS; i++)
+		if (e->consumer[i].tid && e->consumer[i].how != CONSUMER_IRQFD)
+			known->consumer_tid = e->consumer[i].tid;
+}
+
+const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct vm_eventfd *e)
+{
+	struct watched_eventfd *known = find_eventfd(w, e);
+
+	if (!known || known->seen == w->check)
+		return known;
+	known->count_before = known->count;
+	known->count = e->count;
+	if (!e->count)
+		known->readable_ns = 0;
+	else if (!known->readable_ns || e->count < known->count_before)
+		known->readable_ns = w->now_ns; /* for the first time, or again: it was drained */
+	take_consumer(known, e);
+	known->seen = w->check;
+	return known;
+}
+
+static struct watched_thread *find_thread(struct alarm_watch *w, uint32_t tid)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->n_threads; i++)
+		if (w->thread[i].tid == tid)
+			return &w->thread[i];
+	if (w->n_threads == WATCH_THREADS)
+		return NULL;
+	w->thread[i] = (struct watched_thread){ .tid = tid, .cpu = -1 };
+	w->n_threads++;
+	return &w->thread[i];
+}
+
+const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid, uint64_t run_ns,
+					  uint64_t consumes, uint64_t irqs)
+{
+	struct watched_thread *t = find_thread(w, tid);
+
+	if (!t || t->seen == w->check)
+		return t;
+	t->cpu = -1;
+	/* A number that goes back is another thread's. */
+	if (t->seen && w->now_ns > t->t_ns && run_ns >= t->run_ns)
+		t->cpu = (double)(run_ns - t->run_ns) / (w->now_ns - t->t_ns);
+	t->worked = t->seen && (consumes != t->consumes || irqs != t->irqs);
+	t->run_ns = run_ns;
+	t->consumes = consumes;
+	t->irqs = irqs;
+	t->t_ns = w->now_ns;
+	t->seen = w->check;
+	return t;
+}
