@@ -240,7 +240,7 @@ static void decide_rest(const struct judge *j)
 					     : EVIDENCE_INFERRED;
 	if (f->attached[PROGRAM_MMIO] && f->attached[PROGRAM_WAKING] && consumer)
 		v->outcomes = EVIDENCE_EXACT;
-	v->met = f->foreign ? v->outcomes : EVIDENCE_ABSENT;
+	v->met = v->outcomes;
 	v->left_untold = f->foreign ? EVIDENCE_ABSENT : EVIDENCE_INFERRED;
 	v->runq = f->attached[PROGRAM_WAKEUP] && f->attached[PROGRAM_SWITCH] ? EVIDENCE_EXACT
 									     : EVIDENCE_ABSENT;

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <handoff/compiler.h>
 
-/* A loop that spins is seen waiting only between its spins: the first look takes its time. */
-#define FIRST_SAMPLES 32
+/* A loop that spins is seen waiting only between its spins: the first look takes its time, 5 ms a
+ * sample. */
+#define FIRST_SAMPLES 8
 
 /* A process may hold several VMs (to probe KVM, say): the one that runs is meant. */
 static struct vm *pick_vm(struct vm_list *list, pid_t pid)
@@ -53,17 +54,49 @@ void foreign_take_vm(struct foreign *f)
 	foreign_guess_messages(f);
 }
 
+/* What is known of the process is handed on, or it is read anew with every walk. */
+static int seed_list(const struct foreign *f, struct vm_list *list)
+{
+	memset(list, 0, sizeof(*list));
+	memcpy(list->kvm, f->list.kvm, sizeof(list->kvm));
+	if (!f->vm)
+		return 0;
+	list->vm = calloc(1, sizeof(*list->vm));
+	if (!list->vm)
+		return -ENOMEM;
+	list->n = 1;
+	list->vm->pid = f->vm->pid;
+	list->vm->kvm = f->vm->kvm;
+	memcpy(list->vm->comm, f->vm->comm, sizeof(list->vm->comm));
+	memcpy(list->vm->command, f->vm->command, sizeof(list->vm->command));
+	memcpy(list->vm->kind, f->vm->kind, sizeof(list->vm->kind));
+	return 0;
+}
+
 static int foreign_walk(struct foreign *f, unsigned int samples, struct error *err)
 {
-	struct vm_list list = { 0 };
-	int ret = discover_run(f->discover, f->pid, samples, &list, err);
+	struct vm_list list;
+	int ret = seed_list(f, &list);
 
+	if (ret)
+		return error_set(err, ret, "out of memory");
+	ret = discover_run(f->discover, f->pid, samples, &list, err);
 	if (ret) {
 		vm_list_release(&list);
 		return ret;
 	}
 	foreign_take(f, &list);
 	return 0;
+}
+
+bool foreign_has_rings(const struct foreign *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++)
+		if (f->row[i].present && f->row[i].how == CONSUMER_IO_URING)
+			return true;
+	return false;
 }
 
 struct foreign *foreign_new(const struct tracer_config *config, struct error *err)
@@ -80,6 +113,7 @@ struct foreign *foreign_new(const struct tracer_config *config, struct error *er
 	f->discover = discover_new(err);
 	if (!f->discover || foreign_walk(f, FIRST_SAMPLES, err))
 		goto fail;
+	f->rings = foreign_has_rings(f);
 	if (!f->vm) {
 		error_set(err, -ENOENT,
 			  "process %d has no VM: it has neither handoff's stats page nor one of "
@@ -106,9 +140,15 @@ int foreign_refresh(struct foreign *f, struct kernel *k, struct error *err)
 {
 	int ret = foreign_walk(f, 1, err);
 
-	if (!ret && k)
-		foreign_tell(f, k);
-	return ret;
+	if (ret || !k)
+		return ret;
+	foreign_tell(f, k);
+	if (foreign_has_rings(f) && !f->rings) {
+		/* What fails shows as kicks that nobody takes, and in the list of programs. */
+		(void)!kernel_watch_rings(k);
+		f->rings = true;
+	}
+	return 0;
 }
 
 void foreign_set_names(struct foreign *f, const struct vm_names *names)

@@ -59,18 +59,13 @@ struct foreign {
 	struct discover *discover; /* NULL: see evidence of vm */
 	struct vm_list list;
 	struct vm *vm; /* of list; NULL = none yet. Stays as it was last when the VMM has ended */
-	enum evidence evidence;
-	char reason[VM_TEXT];
-	char kind[16];
 	bool has_names;
 	struct vm_names names;
-	uint32_t n_given;
-	struct kick_key *given;
 	struct foreign_row row[STATS_MAX_QUEUES];
 	struct foreign_loop loop[STATS_MAX_LOOPS];
 	struct foreign_votes votes;
 	uint64_t no_room; /* queues and loops that found no row */
-	char comm[STATS_NAME_LEN];
+	bool rings;	  /* the programs watch io_uring */
 };
 
 /* Looks at the process once. NULL with err: no VM in it, no privilege. */
@@ -83,6 +78,8 @@ void foreign_free(struct foreign *f);
  */
 int foreign_refresh(struct foreign *f, struct kernel *k, struct error *err) MUST_CHECK;
 void foreign_set_names(struct foreign *f, const struct vm_names *names);
+/* Does any queue's eventfd wait for an io_uring? */
+bool foreign_has_rings(const struct foreign *f);
 /* Tells the programs of the rows that have changed. */
 void foreign_tell(struct foreign *f, struct kernel *k);
 

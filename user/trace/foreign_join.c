@@ -119,13 +119,15 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 	/* On a CPU, and what comes of it is not seen yet: a spin that has not ended has not hit. */
 	uint64_t open_ns =
 		state->mark_ns ? less(now_ns, MAX(state->mark_ns, (uint64_t)t->start_ns)) : 0;
-	uint64_t handling_ns = state->consumes ? state->handling_ns / state->consumes : 0;
+	uint64_t known_ns = state->handling_ns + state->polled_ns + state->waste_ns;
+	uint64_t kick_ns = state->consumes ? state->handling_ns / state->consumes : 0;
+	uint64_t served_ns = MIN(kick_ns * state->polled_irqs, state->polled_ns);
 
 	l->wall_ns = less(now_ns, t->start_ns);
 	l->runq_ns = state->runq_wake_ns + state->runq_preempt_ns;
-	handling_ns = MIN(handling_ns * state->polled_irqs, state->polled_ns);
-	l->handling_ns = state->handling_ns + handling_ns;
-	l->polling_hit_ns = state->polled_ns - handling_ns;
+	/* It ran for what was no kick and ended in no interrupt: its other work. */
+	l->handling_ns = state->handling_ns + served_ns + less(state->run_ns, known_ns);
+	l->polling_hit_ns = state->polled_ns - served_ns;
 	l->polling_waste_ns = state->waste_ns + open_ns;
 	if (l->polls_evidence == EVIDENCE_EXACT) {
 		/* It never spins: all it does is work. */

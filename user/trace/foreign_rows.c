@@ -118,6 +118,8 @@ static void take_queue(struct foreign_row *row, const struct vm_queue *q)
 		row->first = q->way[0];
 	take_name(row, q);
 	take_consumer(row, q);
+	if (row->how == CONSUMER_VHOST)
+		queue.consumer_tid = row->seen_tid;
 	tell(row, &queue);
 }
 

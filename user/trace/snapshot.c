@@ -28,13 +28,9 @@ static void take_facts(const struct tracer *t, struct evidence_facts *facts)
 	}
 	facts->reasons = t->view.n_exits;
 	facts->seen = t->view.seen;
-	for (p = 0; t->foreign && t->kernel && p < PROGRAMS; p++) {
-		if (p == PROGRAM_NOTIFIED || p == PROGRAM_SWITCH ||
-		    !strstr(programs[p].stages, "dispatch"))
-			continue;
-		facts->consume |= facts->attached[p];
-		facts->consume_why = facts->why[p];
-	}
+	facts->consume = facts->attached[PROGRAM_READ] || facts->attached[PROGRAM_SYS_READ] ||
+			 facts->attached[PROGRAM_SYS_EXIT];
+	facts->consume_why = facts->why[PROGRAM_SYS_EXIT];
 }
 
 static void put_queue_evidence(struct report *r, const struct evidence_verdict *v)
