@@ -26,8 +26,17 @@ _Static_assert((int)DISCOVER_UNKNOWN == CONSUMER_UNKNOWN && (int)DISCOVER_EPOLL 
 #define MAX_GSI	 4096
 #define MAX_PORT 0xffff
 
+/* By process and descriptor, as a user would list them; the rest in any order that is one. */
 static int compare_records(const void *a, const void *b)
 {
+	const struct discover_record *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->tgid != y->tgid)
+		return x->tgid < y->tgid ? -1 : 1;
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
 	return memcmp(a, b, RECORD_FIXED);
 }
 
