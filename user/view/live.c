@@ -19,6 +19,7 @@
 #include "rows.h"
 
 #define MESSAGES 4
+#define ALARMS	 3 /* beside them the tables have room */
 
 enum sort { SORT_NAME, SORT_ARRIVALS, SORT_KICKS, SORT_WASTED, SORTS };
 
@@ -141,6 +142,30 @@ static void draw_title(const struct view_live *v, int *y, int limit)
 	put(y, limit, A_NORMAL, "");
 }
 
+/* Those that last; the summary has all, with stacks. */
+static void draw_alarms(const struct report *r, int *y, int limit)
+{
+	unsigned int shown = 0, more = 0;
+	char row[VIEW_ROW];
+
+	for (uint32_t i = 0; i < r->n_alarms; i++) {
+		if (r->alarm[i].over)
+			continue;
+		if (shown == ALARMS) {
+			more++;
+			continue;
+		}
+		view_row_alarm(&r->alarm[i], row, sizeof(row));
+		put(y, limit, A_BOLD, row);
+		shown++;
+	}
+	snprintf(row, sizeof(row), "and %u alarms more", more);
+	if (more)
+		put(y, limit, A_BOLD, row);
+	if (shown)
+		put(y, limit, A_NORMAL, "");
+}
+
 static void draw_stages(const struct view_live *v, const struct report *r, int *y, int limit)
 {
 	char row[VIEW_ROW];
@@ -156,30 +181,39 @@ static void draw_stages(const struct view_live *v, const struct report *r, int *
 
 static void draw_queues(struct view_live *v, const struct report *r, int *y, int limit)
 {
+	struct view_columns c = view_columns(r);
 	uint32_t order[STATS_MAX_QUEUES];
 	char row[VIEW_ROW];
 
 	sort_queues(r, v->sort, order);
 	v->first_queue = MAX(0, MIN(v->first_queue, (int)r->n_queues - 1));
-	view_row_queue_header(row, sizeof(row));
+	view_row_queue_header(c, row, sizeof(row));
 	put(y, limit, A_REVERSE, row);
 	for (uint32_t i = (uint32_t)v->first_queue; i < r->n_queues; i++) {
 		const struct report_queue *q = &r->queue[order[i]];
 
-		view_row_queue(q, row, sizeof(row));
+		view_row_queue(q, c, row, sizeof(row));
 		put(y, limit, q->outcome[OUTCOME_LOST] ? A_BOLD : A_NORMAL, row);
+	}
+	put(y, limit, A_NORMAL, "");
+	view_row_kicks_header(c, row, sizeof(row));
+	put(y, limit, A_REVERSE, row);
+	for (uint32_t i = (uint32_t)v->first_queue; i < r->n_queues; i++) {
+		view_row_kicks(&r->queue[order[i]], c, row, sizeof(row));
+		put(y, limit, A_NORMAL, row);
 	}
 	put(y, limit, A_NORMAL, "");
 }
 
 static void draw_loops(const struct report *r, int *y, int limit)
 {
+	struct view_columns c = view_columns(r);
 	char row[VIEW_ROW];
 
-	view_row_loop_header(row, sizeof(row));
+	view_row_loop_header(c, row, sizeof(row));
 	put(y, limit, A_REVERSE, row);
 	for (uint32_t i = 0; i < r->n_loops; i++) {
-		view_row_loop(&r->loop[i], row, sizeof(row));
+		view_row_loop(&r->loop[i], c, row, sizeof(row));
 		put(y, limit, A_NORMAL, row);
 	}
 }
@@ -214,6 +248,16 @@ static void draw_losses(const struct report *r, int *y, int limit)
 	put(y, limit, A_BOLD, row);
 }
 
+static void draw_tracer(const struct report *r, int *y, int limit)
+{
+	char row[VIEW_ROW];
+
+	if (!view_tracer(r, row, sizeof(row)))
+		return;
+	put(y, limit, A_NORMAL, "");
+	put(y, limit, A_NORMAL, row);
+}
+
 static void draw_help(int *y, int limit)
 {
 	static const char *const text[] = {
@@ -222,7 +266,13 @@ static void draw_help(int *y, int limit)
 		"busy       the loop was awake doing something else and came to it",
 		"userspace  no ioeventfd took the kick: the vCPU thread left to user space",
 		"lost       nobody served it in time",
+		"",
+		"woke       kicks that found the loop asleep and woke it",
+		"awake      kicks that found it awake, spinning or busy",
+		"coalesced  kicks that found an earlier signal nobody had taken yet",
 		"wasted     kicks whose work was polled or busy: the exit bought nothing",
+		"",
+		"~ inferred, the JSON report says how   ? not known   ",
 		"",
 		"q quit   p pause   s sort queues   w whole run / last interval   "
 		"up, down scroll   Tab, n next VM   ? back",
@@ -254,11 +304,13 @@ static void draw(struct view_live *v)
 	if (v->help) {
 		draw_help(&y, limit);
 	} else {
+		draw_alarms(v->total, &y, limit);
 		draw_stages(v, r, &y, limit);
 		draw_queues(v, r, &y, limit);
 		draw_loops(r, &y, limit);
 		draw_vcpus(r, &y, limit);
 		draw_losses(r, &y, limit);
+		draw_tracer(v->total, &y, limit);
 	}
 	draw_bottom(v);
 	refresh();

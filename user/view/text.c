@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* A report as text: the summary at the end of a run, and interval lines for pipes. Main thread. */
+/* A report as text: the summary at the end of a run. Main thread. Neighbours: verdict.c,
+ * interval.c.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -57,28 +59,39 @@ static void put_stages(const struct report *r, unsigned int width, FILE *to)
 
 static void put_queues(const struct report *r, unsigned int width, FILE *to)
 {
+	struct view_columns c = view_columns(r);
 	char row[VIEW_ROW];
 
 	if (!r->n_queues)
 		return;
 	fputc('\n', to);
-	view_row_queue_header(row, sizeof(row));
+	view_row_queue_header(c, row, sizeof(row));
 	put_row(to, row, width);
 	for (uint32_t i = 0; i < r->n_queues; i++) {
-		view_row_queue(&r->queue[i], row, sizeof(row));
+		view_row_queue(&r->queue[i], c, row, sizeof(row));
+		put_row(to, row, width);
+	}
+	fputc('\n', to);
+	view_row_kicks_header(c, row, sizeof(row));
+	put_row(to, row, width);
+	for (uint32_t i = 0; i < r->n_queues; i++) {
+		view_row_kicks(&r->queue[i], c, row, sizeof(row));
 		put_row(to, row, width);
 	}
 }
 
 static void put_loops(const struct report *r, unsigned int width, FILE *to)
 {
+	struct view_columns c = view_columns(r);
 	char row[VIEW_ROW];
 
+	if (!r->n_loops)
+		return;
 	fputc('\n', to);
-	view_row_loop_header(row, sizeof(row));
+	view_row_loop_header(c, row, sizeof(row));
 	put_row(to, row, width);
 	for (uint32_t i = 0; i < r->n_loops; i++) {
-		view_row_loop(&r->loop[i], row, sizeof(row));
+		view_row_loop(&r->loop[i], c, row, sizeof(row));
 		put_row(to, row, width);
 	}
 }
@@ -102,32 +115,6 @@ static void put_vcpus(const struct report *r, unsigned int width, FILE *to)
 		view_row_writes(&r->io, row, sizeof(row));
 		put_row(to, row, width);
 	}
-}
-
-/* What the numbers say, in a sentence: the answer to the question the tool asks. */
-static void put_verdict(const struct report *r, FILE *to)
-{
-	uint64_t arrivals = 0, polled = 0, kicks = 0, wasted = 0, requests = 0;
-	bool wasted_known = true;
-	char a[16], b[16];
-
-	for (uint32_t i = 0; i < r->n_queues; i++) {
-		arrivals += r->queue[i].arrivals;
-		polled += r->queue[i].outcome[OUTCOME_POLLED];
-		kicks += r->queue[i].kicks;
-		wasted += r->queue[i].wasted_kicks;
-		requests += r->queue[i].requests;
-		wasted_known &= view_wasted_known(&r->queue[i]);
-	}
-	if (!arrivals)
-		return;
-	fprintf(to, "\nPolling caught %s of %s arrivals", view_percent(a, polled, arrivals),
-		view_count(b, arrivals));
-	fprintf(to, "; the guest sent %s kicks", view_count(a, kicks));
-	fprintf(to, " for %s requests", view_count(a, requests));
-	if (wasted_known && kicks)
-		fprintf(to, ", %s of them for nothing", view_percent(a, wasted, kicks));
-	fputs(".\n", to);
 }
 
 static const char *guest_get(const struct report *r, const char *key)
@@ -200,10 +187,13 @@ static void put_losses(const struct report *r, FILE *to)
 
 void view_summary(const struct report *r, unsigned int width, FILE *to)
 {
+	char row[VIEW_ROW];
+
 	if (!width)
 		width = terminal_width(to);
-	fprintf(to, "\nhandoff: %.1f s on Linux %s, %s, %s\n", (double)r->duration_ns / 1e9,
-		r->kernel, r->kvm, r->cpu);
+	fprintf(to, "\nhandoff: %s %u (%s%s), %.1f s on Linux %s, %s, %s\n", r->comm, r->pid,
+		r->vmm_kind, r->vmm_alive ? "" : ", ended", (double)r->duration_ns / 1e9, r->kernel,
+		r->kvm, r->cpu);
 	if (r->hypervisor)
 		fprintf(to, "The host is itself a guest: wake-ups and interrupts cost more than on "
 			    "bare metal.\n");
@@ -212,54 +202,11 @@ void view_summary(const struct report *r, unsigned int width, FILE *to)
 	put_queues(r, width, to);
 	put_loops(r, width, to);
 	put_vcpus(r, width, to);
-	put_verdict(r, to);
+	view_alarms(r, width, to);
+	view_verdict(r, to);
 	put_guest(r, width, to);
 	put_handovers(r, to);
 	put_losses(r, to);
-}
-
-static void put_interval_stage(const struct report *interval, enum stage s, FILE *to)
-{
-	const struct report_stage *stage = &interval->stage[s];
-	char a[16], b[16];
-
-	if (stage->evidence == EVIDENCE_ABSENT || !stage->hist.count)
-		return;
-	fprintf(to, "  %s %s/%s", stage_name(s),
-		clock_format_ns(a, (int64_t)hist_quantile_ns(&stage->hist, 500)),
-		clock_format_ns(b, (int64_t)hist_quantile_ns(&stage->hist, 990)));
-}
-
-/* "3.0s disk0.0>io0 arrivals 12345 polled 98.1% ... kicks 12 | signal p50/p99 ..." then one line a
- * loop. */
-void view_interval_line(const struct report *interval, const struct report *total, bool by_pid,
-			FILE *to)
-{
-	char a[16], b[16], c[16], pid[16] = "";
-	double seconds = (double)interval->duration_ns / 1e9;
-
-	if (by_pid)
-		snprintf(pid, sizeof(pid), "%u ", total->pid);
-	for (uint32_t i = 0; i < interval->n_queues; i++) {
-		const struct report_queue *q = &interval->queue[i];
-
-		fprintf(to, "%s%6.1fs  %s.%u > %s  %s req/s  polled %s  notified %s", pid,
-			(double)total->duration_ns / 1e9, q->device, q->queue, q->loop,
-			view_count(a, seconds > 0 ? (uint64_t)((double)q->requests / seconds) : 0),
-			view_percent(b, q->outcome[OUTCOME_POLLED], q->arrivals),
-			view_percent(c, q->outcome[OUTCOME_NOTIFIED], q->arrivals));
-		if (view_outcome_known(q, OUTCOME_BUSY))
-			fprintf(to, "  busy %s",
-				view_percent(a, q->outcome[OUTCOME_BUSY], q->arrivals));
-		if (q->outcome[OUTCOME_USERSPACE])
-			fprintf(to, "  userspace %s",
-				view_percent(a, q->outcome[OUTCOME_USERSPACE], q->arrivals));
-		if (q->outcome[OUTCOME_LOST])
-			fprintf(to, "  LOST %s", view_count(a, q->outcome[OUTCOME_LOST]));
-		fprintf(to, "  kicks %s\n", view_count(a, q->kicks));
-	}
-	fprintf(to, "%s         p50/p99:", pid);
-	for (enum stage s = 0; s < STAGES; s++)
-		put_interval_stage(interval, s, to);
-	fputc('\n', to);
+	if (view_tracer(r, row, sizeof(row)))
+		fprintf(to, "%s\n", row);
 }

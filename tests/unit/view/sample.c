@@ -36,7 +36,14 @@ static void fill_queue(struct report *r)
 	q->outcome[OUTCOME_NOTIFIED] = 80;
 	q->outcome[OUTCOME_BUSY] = 20;
 	q->outcome_evidence = q->kicks_evidence = EVIDENCE_EXACT;
+	q->name_evidence = q->arrivals_evidence = q->requests_evidence = EVIDENCE_EXACT;
+	q->vmm_evidence = q->met_evidence = q->left_evidence = EVIDENCE_EXACT;
 	q->kicks = q->kicks_vmm = 100;
+	q->kicks_asleep = 60;
+	q->kicks_awake = 30;
+	q->kicks_coalesced = 8;
+	q->kicks_left = q->kicks_left_vmm = 1;
+	q->kicks_open = 1;
 	q->wasted_kicks = 20;
 	q->requests = q->completions = 1000;
 	memcpy(q->stage, r->stage, sizeof(q->stage));
@@ -54,6 +61,8 @@ static void fill_loop(struct report *r, const char *id, enum stats_loop_kind kin
 	l->polls = 50;
 	l->hits = 40;
 	l->account_evidence = l->runq_evidence = EVIDENCE_EXACT;
+	l->settings_evidence = l->polls_evidence = l->counters_evidence = EVIDENCE_EXACT;
+	snprintf(l->how, sizeof(l->how), "ppoll");
 	l->wall_ns = 1000000;
 	l->handling_ns = 400000;
 	l->polling_hit_ns = 300000;
@@ -77,10 +86,17 @@ void sample_set_evidence(struct report *r, enum evidence evidence)
 		snprintf(r->stage[s].reason, sizeof(r->stage[s].reason), "%s", reason);
 	}
 	q->outcome_evidence = q->kicks_evidence = evidence;
+	q->name_evidence = q->arrivals_evidence = q->requests_evidence = evidence;
+	q->vmm_evidence = q->met_evidence = evidence;
+	snprintf(q->name_reason, sizeof(q->name_reason), "%s", reason);
+	snprintf(q->arrivals_reason, sizeof(q->arrivals_reason), "%s", reason);
 	for (uint32_t i = 0; i < r->n_loops; i++) {
 		struct report_loop *l = &r->loop[i];
 
 		l->account_evidence = l->runq_evidence = evidence;
+		l->settings_evidence = l->polls_evidence = l->counters_evidence = evidence;
+		snprintf(l->polls_reason, sizeof(l->polls_reason), "%s", reason);
+		snprintf(l->how, sizeof(l->how), "%s", absent ? "" : "ppoll");
 		l->cpu = absent ? -1 : 1;
 		snprintf(l->account_reason, sizeof(l->account_reason), "%s", reason);
 	}
@@ -88,6 +104,8 @@ void sample_set_evidence(struct report *r, enum evidence evidence)
 	v->mmio_evidence = v->pio_evidence = v->user_exits_evidence = evidence;
 	r->io.mmio_evidence = r->io.pio_evidence = r->io.left_evidence = evidence;
 	q->left_evidence = evidence;
+	r->tracer_cpu = absent ? -1 : 0.012;
+	r->tracer_kick_ns = absent ? -1 : 410;
 	v->exits = absent ? 0 : 300;
 	v->n_reasons = absent ? 0 : 1;
 	snprintf(v->reason[0].name, sizeof(v->reason[0].name), "npf");
@@ -114,7 +132,11 @@ struct report *sample_report(void)
 			     { .gpa = 0x3f8, .pio = true, .write = true, .count = 20 } },
 	};
 	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
+	snprintf(r->comm, sizeof(r->comm), "vmm");
 	r->pid = 42;
+	r->vmm_alive = true;
+	r->tracer_cpu = 0.012;
+	r->tracer_kick_ns = 410;
 	r->duration_ns = 2000000000;
 	fill_stages(r);
 	fill_queue(r);
@@ -128,4 +150,58 @@ struct report *sample_report(void)
 		(struct report_handover){ "disk0", "main", "io0", 5000, 1000 };
 	r->handovers_total = 1;
 	return r;
+}
+
+void sample_make_foreign(struct report *r)
+{
+	struct report_queue *q = &r->queue[0];
+
+	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "qemu");
+	snprintf(q->device, sizeof(q->device), "0xfe003000");
+	q->name_evidence = q->arrivals_evidence = EVIDENCE_INFERRED;
+	snprintf(q->name_reason, sizeof(q->name_reason), "its notify page");
+	snprintf(q->arrivals_reason, sizeof(q->arrivals_reason), "interrupts without kicks");
+	q->requests_evidence = q->vmm_evidence = EVIDENCE_ABSENT;
+	q->requests = q->completions = q->kicks_vmm = q->kicks_left_vmm = 0;
+	for (uint32_t i = 0; i < r->n_loops; i++) {
+		struct report_loop *l = &r->loop[i];
+
+		l->settings_evidence = l->counters_evidence = EVIDENCE_ABSENT;
+		l->polls_evidence = l->account_evidence = EVIDENCE_INFERRED;
+		snprintf(l->how, sizeof(l->how), "io_uring");
+		snprintf(l->polls_reason, sizeof(l->polls_reason), "spins that sent interrupts");
+	}
+}
+
+void sample_add_alarms(struct report *r)
+{
+	r->alarms_total = 3;
+	r->alarm[r->n_alarms++] = (struct report_alarm){
+		.kind = ALARM_STUCK,
+		.t_ns = 1000,
+		.age_ns = 1230000000,
+		.tid = 77,
+		.comm = "io0",
+		.device = "disk0",
+		.queue = 1,
+		.fd = 12,
+		.eventfd_id = 7,
+		.count = 3,
+		.state = 'T',
+		.n_kernel = 2,
+		.kernel = { "do_signal_stop", "ppoll" },
+		.user_why = "its stack cannot be read",
+	};
+	r->alarm[r->n_alarms++] = (struct report_alarm){
+		.kind = ALARM_SPINNING,
+		.over = true,
+		.age_ns = 3000000000,
+		.tid = 78,
+		.comm = "io1",
+		.fd = -1,
+		.eventfd_id = 8,
+		.count = 1,
+		.cpu_share = 0.98,
+		.state = '?',
+	};
 }

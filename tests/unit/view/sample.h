@@ -14,4 +14,11 @@ struct report *sample_report(void);
 /* Turns all evidence into that, and what goes with it: a host that shows everything, or nothing. */
 void sample_set_evidence(struct report *r, enum evidence evidence);
 
+/* Of a VMM that is not ours: names are guesses, requests unknown, polls and accounts inferred. */
+void sample_make_foreign(struct report *r);
+
+/* One of each kind: a stuck kick of disk0.1 that lasts, a spinning loop that is over; one more was
+ * not kept. */
+void sample_add_alarms(struct report *r);
+
 #endif

@@ -28,9 +28,9 @@ static json_t *sample_document(void)
 /* Every top-level key of the schema is there. */
 static void test_json__has_all_keys(void **state)
 {
-	static const char *const keys[] = { "schema",	 "handoff", "host",  "vmm",   "interval",
-					    "stages",	 "queues",  "loops", "vcpus", "io",
-					    "handovers", "losses",  "guest" };
+	static const char *const keys[] = { "schema",	 "handoff", "host",  "vmm",    "interval",
+					    "stages",	 "queues",  "loops", "vcpus",  "io",
+					    "handovers", "losses",  "guest", "alarms", "tracer" };
 	json_t *root = sample_document();
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -225,6 +225,7 @@ static void test_json__shape_does_not_depend_on_evidence(void **state)
 	char *all, *none;
 
 	sample_set_evidence(r, EVIDENCE_EXACT);
+	sample_add_alarms(r);
 	report_set_guest(r, "handoff-guest: result rw=randread");
 	all = shape(r);
 	sample_set_evidence(r, EVIDENCE_ABSENT);
@@ -232,9 +233,137 @@ static void test_json__shape_does_not_depend_on_evidence(void **state)
 	none = shape(r);
 	assert_string_equal(all, none);
 	assert_non_null(strstr(all, ".stages[].p99_ns"));
+	assert_non_null(strstr(all, ".alarms[].kernel_stack"));
 	assert_non_null(strstr(all, ".vcpus[].exits_by_reason"));
 	free(all);
 	free(none);
+	report_free(r);
+}
+
+static json_t *first_row(json_t *root, const char *table)
+{
+	return json_array_get(json_object_get(root, table), 0);
+}
+
+static void assert_null_keys(json_t *row, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(json_object_get(row, keys[i]));
+		assert_true(json_is_null(json_object_get(row, keys[i])));
+	}
+}
+
+/* What a VMM that is not ours does not tell is null; what was inferred says by which rule. */
+static void test_json__foreign_figures(void **state)
+{
+	static const char *const of_queue[] = { "requests",  "completions",
+						"kicks_vmm", "kicks_left_vmm",
+						"errors",    "interrupts_suppressed",
+						"spurious",  "kicks_per_request" };
+	static const char *const of_loop[] = { "iterations", "kicks_suppressed", "spurious_wakes" };
+	static const char *const of_poll[] = { "max_ns", "ns", "grow", "shrink", "weight" };
+	struct report *r = sample_report();
+	json_t *root, *queue, *loop;
+
+	sample_make_foreign(r);
+	root = view_json_document(r);
+	queue = first_row(root, "queues");
+	loop = first_row(root, "loops");
+	assert_null_keys(queue, of_queue, ARRAY_SIZE(of_queue));
+	assert_null_keys(loop, of_loop, ARRAY_SIZE(of_loop));
+	assert_null_keys(json_object_get(loop, "poll"), of_poll, ARRAY_SIZE(of_poll));
+	assert_string_equal(json_string_value(json_object_get(queue, "name_evidence")), "inferred");
+	assert_string_equal(json_string_value(json_object_get(queue, "name_reason")),
+			    "its notify page");
+	assert_string_equal(json_string_value(json_object_get(queue, "arrivals_reason")),
+			    "interrupts without kicks");
+	assert_int_equal(json_integer_value(json_object_get(queue, "arrivals")), 1000);
+	assert_string_equal(json_string_value(json_object_get(loop, "polls_reason")),
+			    "spins that sent interrupts");
+	assert_string_equal(json_string_value(json_object_get(loop, "how")), "io_uring");
+	json_decref(root);
+	report_free(r);
+}
+
+/* What the kicks met adds up to them; without evidence each class is null. */
+static void test_json__kick_classes_add_up(void **state)
+{
+	static const char *const keys[] = { "asleep", "awake", "coalesced", "left", "open" };
+	struct report *r = sample_report();
+	json_t *root = view_json_document(r), *queue = first_row(root, "queues");
+	json_t *met = json_object_get(queue, "kick_classes");
+	json_int_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		sum += json_integer_value(json_object_get(met, keys[i]));
+	assert_int_equal(sum, json_integer_value(json_object_get(queue, "kicks")));
+	json_decref(root);
+	r->queue[0].met_evidence = EVIDENCE_ABSENT;
+	root = view_json_document(r);
+	met = json_object_get(first_row(root, "queues"), "kick_classes");
+	assert_null_keys(met, keys, ARRAY_SIZE(keys));
+	json_decref(root);
+	report_free(r);
+}
+
+/* An alarm has its stack or the reason why not, and null for what it has not. */
+static void test_json__alarms(void **state)
+{
+	struct report *r = sample_report();
+	json_t *root, *stuck, *spinning;
+
+	sample_add_alarms(r);
+	root = view_json_document(r);
+	stuck = first_row(root, "alarms");
+	spinning = json_array_get(json_object_get(root, "alarms"), 1);
+	assert_int_equal(json_integer_value(json_object_get(root, "alarms_total")), 3);
+	assert_string_equal(json_string_value(json_object_get(stuck, "kind")), "stuck");
+	assert_string_equal(json_string_value(json_object_get(stuck, "state")), "T");
+	assert_int_equal(json_array_size(json_object_get(stuck, "kernel_stack")), 2);
+	assert_true(json_is_null(json_object_get(stuck, "user_stack")));
+	assert_string_equal(json_string_value(json_object_get(stuck, "user_stack_reason")),
+			    "its stack cannot be read");
+	assert_true(json_is_null(json_object_get(stuck, "cpu_share")));
+	assert_string_equal(json_string_value(json_object_get(spinning, "kind")), "spinning");
+	assert_true(json_is_true(json_object_get(spinning, "over")));
+	assert_null_keys(spinning, (const char *const[]){ "device", "queue", "fd", "state" }, 4);
+	json_decref(root);
+	report_free(r);
+}
+
+/* What the tracing costs, where it was measured. */
+static void test_json__tracer_cost(void **state)
+{
+	struct report *r = sample_report();
+	json_t *root = view_json_document(r), *tracer = json_object_get(root, "tracer");
+
+	assert_true(json_real_value(json_object_get(tracer, "cpu")) == 0.012);
+	assert_true(json_real_value(json_object_get(tracer, "kick_ns")) == 410);
+	json_decref(root);
+	r->tracer_cpu = r->tracer_kick_ns = -1;
+	root = view_json_document(r);
+	tracer = json_object_get(root, "tracer");
+	assert_null_keys(tracer, (const char *const[]){ "cpu", "kick_ns" }, 2);
+	json_decref(root);
+	report_free(r);
+}
+
+/* Several reports are one document, each whole; none is an empty list. */
+static void test_json__several_reports(void **state)
+{
+	struct report *r = sample_report();
+	const struct report *both[] = { r, r };
+	json_t *root = view_json_reports(both, 2), *list = json_object_get(root, "reports");
+
+	assert_string_equal(json_string_value(json_object_get(root, "schema")),
+			    VIEW_REPORTS_SCHEMA);
+	assert_int_equal(json_array_size(list), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "schema")),
+			    REPORT_SCHEMA);
+	json_decref(root);
+	root = view_json_reports(NULL, 0);
+	assert_int_equal(json_array_size(json_object_get(root, "reports")), 0);
+	json_decref(root);
 	report_free(r);
 }
 
@@ -286,6 +415,11 @@ int main(void)
 		cmocka_unit_test(test_json__untraced_figures_are_null),
 		cmocka_unit_test(test_json__left_is_null_without_evidence),
 		cmocka_unit_test(test_json__shape_does_not_depend_on_evidence),
+		cmocka_unit_test(test_json__foreign_figures),
+		cmocka_unit_test(test_json__kick_classes_add_up),
+		cmocka_unit_test(test_json__alarms),
+		cmocka_unit_test(test_json__tracer_cost),
+		cmocka_unit_test(test_json__several_reports),
 		cmocka_unit_test(test_json__survives_bad_utf8),
 		cmocka_unit_test(test_json__full_device_is_an_error),
 		cmocka_unit_test(test_json__missing_folder_is_an_error),

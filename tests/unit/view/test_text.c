@@ -62,23 +62,198 @@ static void test_text__absent_kicks_are_not_zero(void **state)
 	char row[VIEW_ROW];
 
 	r->queue[0].kicks_evidence = EVIDENCE_ABSENT;
-	view_row_queue(&r->queue[0], row, sizeof(row));
+	view_row_kicks(&r->queue[0], view_columns(r), row, sizeof(row));
 	assert_non_null(strstr(row, "absent"));
 	report_free(r);
 }
 
-/* Table rows fit a terminal of 80 columns when figures have their usual size. */
-static void test_text__rows_fit_80_columns(void **state)
+/* Each row is as wide as its header, and fits. */
+static void assert_rows_fit(const struct report *r, size_t most)
+{
+	struct view_columns c = view_columns(r);
+	char row[VIEW_ROW], header[VIEW_ROW];
+
+	view_row_stage(&r->stage[STAGE_WAKE], STAGE_WAKE, false, row, sizeof(row));
+	assert_in_range(strlen(row), 40, 80);
+	view_row_queue_header(c, header, sizeof(header));
+	view_row_queue(&r->queue[0], c, row, sizeof(row));
+	assert_int_equal(strlen(row), strlen(header));
+	assert_in_range(strlen(row), 40, most);
+	view_row_kicks_header(c, header, sizeof(header));
+	view_row_kicks(&r->queue[0], c, row, sizeof(row));
+	assert_int_equal(strlen(row), strlen(header));
+	assert_in_range(strlen(row), 40, most);
+	view_row_loop_header(c, header, sizeof(header));
+	view_row_loop(&r->loop[0], c, row, sizeof(row));
+	assert_int_equal(strlen(row), strlen(header));
+	assert_in_range(strlen(row), 40, 100);
+}
+
+/* Tables of queues fit a terminal of 80 columns with short names, all of them 100 with any. */
+static void test_text__rows_fit_the_terminal(void **state)
+{
+	struct report *r = sample_report();
+
+	assert_rows_fit(r, 80);
+	memset(r->queue[0].device, 'd', sizeof(r->queue[0].device) - 1);
+	memset(r->queue[0].loop, 'l', sizeof(r->queue[0].loop) - 1);
+	memset(r->loop[0].id, 'l', sizeof(r->loop[0].id) - 1);
+	r->queue[0].queue = 1234567;
+	r->loop[0].tid = 4194304;
+	sample_make_foreign(r);
+	memset(r->queue[0].device, 'd', sizeof(r->queue[0].device) - 1);
+	assert_rows_fit(r, 100);
+	report_free(r);
+}
+
+/* A name that is cut keeps the queue's number. */
+static void test_text__cut_name_keeps_its_number(void **state)
 {
 	struct report *r = sample_report();
 	char row[VIEW_ROW];
 
-	view_row_stage(&r->stage[STAGE_WAKE], STAGE_WAKE, false, row, sizeof(row));
-	assert_in_range(strlen(row), 40, 80);
-	view_row_queue(&r->queue[0], row, sizeof(row));
-	assert_in_range(strlen(row), 40, 80);
-	view_row_loop(&r->loop[0], row, sizeof(row));
-	assert_in_range(strlen(row), 40, 80);
+	snprintf(r->queue[0].device, sizeof(r->queue[0].device), "a-disk-with-quite-a-name");
+	r->queue[0].queue = 17;
+	view_row_queue(&r->queue[0], view_columns(r), row, sizeof(row));
+	assert_ptr_equal(strstr(row, "a-disk-with-quite.17 io0 "), row);
+	report_free(r);
+}
+
+/* What a VMM that is not ours does not tell is no 0: inferred figures and guessed names are marked,
+ * unknown ones are "?". */
+static void test_text__foreign_rows_are_marked(void **state)
+{
+	struct report *r = sample_report();
+	struct view_columns c;
+	char row[VIEW_ROW];
+
+	sample_make_foreign(r);
+	c = view_columns(r);
+	view_row_queue(&r->queue[0], c, row, sizeof(row));
+	assert_string_equal(row, "~0xfe003000.0 io0      ~1000    ~900       80    20         0    "
+				 "0        ?      0");
+	view_row_kicks(&r->queue[0], c, row, sizeof(row));
+	assert_string_equal(row, "~0xfe003000.0      100   60.0%   30.0%      8.0%      1.0%      "
+				 "20      ?");
+	view_row_loop(&r->loop[1], c, row, sizeof(row));
+	assert_string_equal(row,
+			    "io0       102 io_uring    ~50    ~40       ?   ~40.0%   ~30.0%     "
+			    "~10.0%  ~15.0%   5.0%");
+	r->queue[0].name_evidence = r->queue[0].arrivals_evidence = EVIDENCE_ABSENT;
+	r->queue[0].met_evidence = EVIDENCE_ABSENT;
+	view_row_queue(&r->queue[0], c, row, sizeof(row));
+	assert_string_equal(row, "?0xfe003000.0 io0          ?       ?       80    20         0    "
+				 "0        ?      0");
+	view_row_kicks(&r->queue[0], c, row, sizeof(row));
+	assert_string_equal(row, "?0xfe003000.0      100       ?       ?         ?      1.0%      "
+				 "20      ?");
+	report_free(r);
+}
+
+/* The closing sentences say nothing of requests where nobody told them, and mark what is inferred.
+ */
+static void test_text__verdict_says_what_is_known(void **state)
+{
+	struct report *r = sample_report();
+	char *text = summary(r, 200);
+
+	assert_non_null(strstr(text,
+			       "Polling caught 90.0% of 1000 arrivals; the guest sent 100 "
+			       "kicks for 1000 requests, 20.0% of them for nothing.\n"
+			       "Of the kicks 60.0% woke a sleeping loop, 30.0% met one awake, "
+			       "8.0% were coalesced, 1.0% left to user space.\n"));
+	free(text);
+	sample_make_foreign(r);
+	text = summary(r, 200);
+	assert_non_null(strstr(text, "Polling caught ~90.0% of ~1000 arrivals; the guest sent 100 "
+				     "kicks, 20.0% of them for nothing.\n"));
+	assert_null(strstr(text, "request"));
+	free(text);
+	r->queue[0].arrivals_evidence = EVIDENCE_ABSENT;
+	text = summary(r, 200);
+	assert_null(strstr(text, "Polling caught"));
+	assert_non_null(strstr(text, "\nThe guest sent 100 kicks, 20.0%"));
+	free(text);
+	r->queue[0].met_evidence = EVIDENCE_ABSENT;
+	text = summary(r, 200);
+	assert_null(strstr(text, "Of the kicks"));
+	free(text);
+	report_free(r);
+}
+
+/* Alarms name thread, eventfd, queue, age and count, with the stacks below them. */
+static void test_text__alarms_have_their_stacks(void **state)
+{
+	struct report *r = sample_report();
+	char *text;
+
+	sample_add_alarms(r);
+	text = summary(r, 200);
+	assert_non_null(strstr(text, "ALARM  a kick is stuck for 1.23s: disk0.1, fd 12, eventfd 7, "
+				     "count 3; io0 77 should take it and is stopped\n"
+				     "         kernel do_signal_stop\n"
+				     "                ppoll\n"
+				     "         user stack absent: its stack cannot be read\n"));
+	assert_non_null(strstr(text,
+			       "ALARM  io1 78 spins without progress, over: it did for 3.00s: "
+			       "98% of a CPU; eventfd 8, count 1\n"));
+	assert_non_null(strstr(text, "and 1 alarms more"));
+	free(text);
+	report_free(r);
+}
+
+/* What the tracing costs is said, where it was measured. */
+static void test_text__tracer_cost_is_said(void **state)
+{
+	struct report *r = sample_report();
+	char *text = summary(r, 200);
+
+	assert_non_null(strstr(text, "\ntracer: 0.41us a kick, 1.2% of a CPU\n"));
+	free(text);
+	r->tracer_kick_ns = -1;
+	text = summary(r, 200);
+	assert_non_null(strstr(text, "\ntracer: 1.2% of a CPU\n"));
+	free(text);
+	r->tracer_cpu = -1;
+	text = summary(r, 200);
+	assert_null(strstr(text, "tracer:"));
+	free(text);
+	report_free(r);
+}
+
+/* The caller frees. */
+static char *interval_lines(const struct report *r, bool by_pid)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	view_interval_line(r, r, by_pid, f);
+	fclose(f);
+	return text;
+}
+
+/* Of several VMs each line says whose it is; what nobody tells is no 0 there either; an alarm shows
+ * while it lasts. */
+static void test_text__interval_lines(void **state)
+{
+	struct report *r = sample_report();
+	char *text = interval_lines(r, false);
+
+	assert_ptr_equal(strstr(text, "   2.0s  disk0.0 > io0  500 req/s  polled 90.0%  "
+				      "notified 8.0%  busy 2.0%  kicks 100  woke 60.0%\n"),
+			 text);
+	free(text);
+	sample_make_foreign(r);
+	sample_add_alarms(r);
+	text = interval_lines(r, true);
+	assert_ptr_equal(strstr(text, "42    2.0s  ~0xfe003000.0 > io0  50 kicks/s  "
+				      "polled ~90.0%  notified ~8.0%"),
+			 text);
+	assert_non_null(strstr(text, "\n42          ALARM  a kick is stuck"));
+	assert_null(strstr(text, "spins"));
+	assert_non_null(strstr(text, "\n42          p50/p99:"));
+	free(text);
 	report_free(r);
 }
 
@@ -183,7 +358,13 @@ int main(void)
 		cmocka_unit_test(test_text__summary_has_every_row),
 		cmocka_unit_test(test_text__absent_stage_shows_reason),
 		cmocka_unit_test(test_text__absent_kicks_are_not_zero),
-		cmocka_unit_test(test_text__rows_fit_80_columns),
+		cmocka_unit_test(test_text__rows_fit_the_terminal),
+		cmocka_unit_test(test_text__cut_name_keeps_its_number),
+		cmocka_unit_test(test_text__foreign_rows_are_marked),
+		cmocka_unit_test(test_text__verdict_says_what_is_known),
+		cmocka_unit_test(test_text__alarms_have_their_stacks),
+		cmocka_unit_test(test_text__tracer_cost_is_said),
+		cmocka_unit_test(test_text__interval_lines),
 		cmocka_unit_test(test_text__cut_counts_characters),
 		cmocka_unit_test(test_text__spark_shows_single_samples),
 		cmocka_unit_test(test_text__counts_are_short),

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A VM of the fleet from its attachment to its end: see fleet.h. Neighbour: fleet_look.c finds
+ * them. */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <handoff/report.h>
+#include <handoff/trace.h>
+
+#include "fleet_private.h"
+#include "trace.h"
+
+void fleet_say(struct fleet *f, const char *fmt, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	f->say(f->opaque, line);
+}
+
+static int attach(struct fleet *f, struct fleet_vm *vm, struct error *err)
+{
+	const struct trace_options *o = f->o;
+	const struct tracer_config config = {
+		.pid = vm->pid,
+		.use_bpf = true,
+		.measure_cost = true,
+		.lost_after_ns = o->lost_after_ns,
+		.stuck_ns = o->stuck_ns,
+		.uprobes = o->uprobes,
+		.uprobes_slow = o->uprobes_slow,
+		.folded = o->folded,
+		.names = f->names,
+		.n_given = o->n_given,
+		.given = o->given,
+	};
+
+	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+	if (vm->pidfd < 0 && errno == ESRCH)
+		return error_set(err, -ESRCH, "there is no process %d", (int)vm->pid);
+	if (vm->pidfd < 0 && (errno == EINVAL || errno == ENOENT))
+		return error_set(err, -EINVAL, "%d is a thread's number, not a process's",
+				 (int)vm->pid);
+	if (vm->pidfd < 0)
+		return error_set(err, -errno, "process %d: %s", (int)vm->pid, strerror(errno));
+	vm->total = report_new();
+	vm->before = report_new();
+	if (!vm->total || !vm->before)
+		return error_set(err, -ENOMEM, "out of memory");
+	vm->tracer = tracer_new(&config, err);
+	if (!vm->tracer)
+		return -ECHILD;
+	return tracer_snapshot(vm->tracer, vm->total, err);
+}
+
+static void vm_release(struct fleet_vm *vm)
+{
+	tracer_free(vm->tracer);
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	report_free(vm->total);
+	report_free(vm->before);
+	free(vm->folded);
+}
+
+int fleet_attach(struct fleet *f, pid_t pid, uint64_t kvm, struct error *err)
+{
+	struct fleet_vm *vm = &f->vm[f->n];
+	int ret;
+
+	if (f->n == FLEET_MAX)
+		return error_set(err, -ENOSPC, "%d VMs are followed, which is the limit",
+				 FLEET_MAX);
+	*vm = (struct fleet_vm){ .pid = pid, .kvm = kvm, .pidfd = -1 };
+	ret = attach(f, vm, err);
+	if (ret)
+		vm_release(vm);
+	else
+		f->n++;
+	return ret;
+}
+
+/* The last of it: after this its hooks are gone. */
+static void vm_end(struct fleet *f, struct fleet_vm *vm)
+{
+	struct error err;
+	size_t size;
+	FILE *to;
+
+	if (tracer_snapshot(vm->tracer, vm->total, &err) < 0) {
+		fleet_say(f, "%d: %s", (int)vm->pid, err.msg);
+		f->failed = true;
+	}
+	to = f->o->folded ? open_memstream(&vm->folded, &size) : NULL;
+	if (to && tracer_write_folded(vm->tracer, to, &err) < 0) {
+		fleet_say(f, "--folded: %s", err.msg);
+		f->failed = true;
+	}
+	if (to)
+		fclose(to);
+	tracer_free(vm->tracer);
+	vm->tracer = NULL;
+	close(vm->pidfd);
+	vm->pidfd = -1;
+}
+
+void fleet_vm_gone(struct fleet *f, struct fleet_vm *vm)
+{
+	vm_end(f, vm);
+	vm->total->vmm_alive = false;
+	fleet_say(f, "%s %d has ended", vm->total->comm[0] ? vm->total->comm : "VM", (int)vm->pid);
+}
+
+bool fleet_vm_is_dead(const struct fleet_vm *vm)
+{
+	struct pollfd fd = { vm->pidfd, POLLIN, 0 };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+void fleet_on_end(struct fleet *f, struct fleet_vm *vm)
+{
+	if (vm->tracer)
+		fleet_vm_gone(f, vm);
+}
+
+unsigned int fleet_living(const struct fleet *f)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < f->n; i++)
+		n += f->vm[i].tracer != NULL;
+	return n;
+}
+
+void fleet_tick(struct fleet *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct fleet_vm *vm = &f->vm[i];
+		struct report *swap = vm->before;
+		struct error err;
+
+		if (!vm->tracer)
+			continue;
+		vm->before = vm->total;
+		vm->total = swap;
+		if (tracer_snapshot(vm->tracer, vm->total, &err) < 0) {
+			fleet_say(f, "%d: %s", (int)vm->pid, err.msg);
+			*vm->total = *vm->before;
+			f->failed = true;
+			vm_end(f, vm);
+		}
+	}
+}
+
+void fleet_end(struct fleet *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->vm[i].tracer)
+			vm_end(f, &f->vm[i]);
+}
+
+void fleet_release(struct fleet *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		vm_release(&f->vm[i]);
+	vm_list_release(&f->list);
+	discover_free(f->discover);
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * While `handoff trace` runs: ticks, keys, signals, VMs that come and go. Main thread; everything
+ * it waits for is a file descriptor.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <handoff/clock.h>
+#include <handoff/log.h>
+#include <handoff/report.h>
+#include <handoff/trace.h>
+
+#include "cmd.h"
+#include "fleet.h"
+#include "names.h"
+#include "screen.h"
+#include "trace.h"
+
+#define LOOK_NS NS_PER_S
+
+enum source { SOURCE_SIGNAL, SOURCE_TICK, SOURCE_LOOK, SOURCE_TIME, SOURCE_STDIN, SOURCES };
+/* Behind them two for each VM. */
+enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCES };
+
+struct watch {
+	const struct trace_options *o;
+	int signal_fd, tick_fd, look_fd, time_fd;
+	struct fleet fleet;
+	struct screen *screen; /* NULL until there is a VM to show */
+	uint32_t shown;	       /* live: the VM on the screen */
+	struct report *interval;
+	struct vm_names *names; /* NULL without --qmp */
+	bool names_failed;
+	bool stop;
+};
+
+static void arm_timer(int fd, uint64_t first_ns, uint64_t every_ns)
+{
+	struct itimerspec spec = { .it_value = clock_timespec((int64_t)first_ns),
+				   .it_interval = clock_timespec((int64_t)every_ns) };
+
+	timerfd_settime(fd, 0, &spec, NULL);
+}
+
+static void say(void *opaque, const char *line)
+{
+	const struct watch *w = opaque;
+	char text[600];
+
+	if (!w->screen || !screen_is_live(w->screen)) {
+		log_info("trace: %s", line);
+		return;
+	}
+	snprintf(text, sizeof(text), "handoff: trace: %s", line);
+	screen_talk(w->screen, text);
+}
+
+static void show_vm(struct watch *w, const struct fleet_vm *vm)
+{
+	report_subtract(w->interval, vm->total, vm->before);
+	screen_interval(w->screen, w->interval, vm->total);
+}
+
+static void show(struct watch *w)
+{
+	if (!w->screen)
+		return;
+	if (screen_is_live(w->screen)) {
+		screen_select(w->screen, w->shown + 1, w->fleet.n);
+		show_vm(w, &w->fleet.vm[w->shown]);
+		return;
+	}
+	for (uint32_t i = 0; i < w->fleet.n; i++)
+		if (w->fleet.vm[i].tracer)
+			show_vm(w, &w->fleet.vm[i]);
+	/* Whoever reads the lines has seen enough; a report has a time of its own. */
+	if (ferror(stdout) && !w->o->duration_given)
+		w->stop = true;
+}
+
+/* The first VM is there. */
+static void need_screen(struct watch *w)
+{
+	bool taken = trace_stdout_is_taken(w->o);
+	const struct screen_config config = {
+		.live = !taken && screen_has_terminal(),
+		.several = trace_is_of_several(w->o),
+		.intervals = taken ? NULL : stdout,
+	};
+
+	if (w->screen || !w->fleet.n)
+		return;
+	w->screen = screen_new(&config);
+	if (!w->screen)
+		log_warn("trace: out of memory: nothing is shown");
+}
+
+static bool has_other_queues(const struct report *a, const struct report *b)
+{
+	if (a->n_queues != b->n_queues)
+		return true;
+	for (uint32_t i = 0; i < a->n_queues; i++)
+		if (a->queue[i].gpa != b->queue[i].gpa)
+			return true;
+	return false;
+}
+
+/* A device that was plugged in has its name from the same socket, if that is still there. */
+static void renew_names(struct watch *w)
+{
+	struct fleet_vm *vm = &w->fleet.vm[0];
+	struct vm_names fresh = { 0 };
+	struct error err;
+	char line[512];
+
+	if (!w->names || !w->fleet.n || !vm->tracer || !has_other_queues(vm->total, vm->before))
+		return;
+	if (!cmd_names_by_qmp(w->o->qmp, &fresh, &err)) {
+		*w->names = fresh;
+		tracer_set_names(vm->tracer, w->names);
+		w->names_failed = false;
+	} else if (!w->names_failed) {
+		snprintf(line, sizeof(line), "--qmp: %s; names stay as they were", err.msg);
+		say(w, line);
+		w->names_failed = true;
+	}
+}
+
+static void on_tick(struct watch *w)
+{
+	uint64_t ticks;
+
+	if (read(w->tick_fd, &ticks, sizeof(ticks)) < 0)
+		return;
+	fleet_tick(&w->fleet);
+	renew_names(w);
+	show(w);
+}
+
+static void on_look(struct watch *w)
+{
+	uint64_t ticks;
+
+	if (read(w->look_fd, &ticks, sizeof(ticks)) < 0)
+		return;
+	fleet_look(&w->fleet);
+	need_screen(w);
+}
+
+static void on_input(struct watch *w)
+{
+	enum view_event event;
+
+	if (!w->screen)
+		return;
+	while ((event = screen_input(w->screen)) != VIEW_NONE) {
+		uint32_t step = event == VIEW_NEXT ? 1 : w->fleet.n - 1;
+
+		if (event == VIEW_QUIT) {
+			w->stop = true;
+			return;
+		}
+		w->shown = (w->shown + step) % w->fleet.n;
+		show(w);
+	}
+}
+
+static void on_signal(struct watch *w)
+{
+	struct signalfd_siginfo si;
+
+	while (read(w->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGWINCH)
+			on_input(w);
+		else
+			w->stop = true;
+	}
+}
+
+static void watch_once(struct watch *w)
+{
+	bool live = w->screen && screen_is_live(w->screen);
+	struct fleet *f = &w->fleet;
+	uint32_t n = f->n; /* those that come meanwhile are not among fds */
+	struct pollfd fds[SOURCES + FLEET_MAX * VM_SOURCES] = {
+		[SOURCE_SIGNAL] = { w->signal_fd, POLLIN, 0 },
+		[SOURCE_TICK] = { w->tick_fd, POLLIN, 0 },
+		[SOURCE_LOOK] = { w->look_fd, POLLIN, 0 },
+		[SOURCE_TIME] = { w->time_fd, POLLIN, 0 },
+		[SOURCE_STDIN] = { live ? STDIN_FILENO : -1, POLLIN, 0 },
+	};
+	struct pollfd *of_vm = fds + SOURCES;
+
+	for (uint32_t i = 0; i < n; i++, of_vm += VM_SOURCES) {
+		struct tracer *t = f->vm[i].tracer;
+
+		of_vm[VM_SOURCE_END] = (struct pollfd){ t ? f->vm[i].pidfd : -1, POLLIN, 0 };
+		of_vm[VM_SOURCE_CHANGE] =
+			(struct pollfd){ t ? tracer_refresh_fd(t) : -1, POLLIN, 0 };
+	}
+	if (poll(fds, SOURCES + n * VM_SOURCES, -1) <= 0)
+		return;
+	if (fds[SOURCE_SIGNAL].revents)
+		on_signal(w);
+	if (fds[SOURCE_STDIN].revents)
+		on_input(w);
+	w->stop |= fds[SOURCE_TIME].revents != 0;
+	of_vm = fds + SOURCES;
+	for (uint32_t i = 0; i < n && !w->stop; i++, of_vm += VM_SOURCES) {
+		if (of_vm[VM_SOURCE_END].revents)
+			fleet_on_end(f, &f->vm[i]);
+		else if (of_vm[VM_SOURCE_CHANGE].revents)
+			fleet_on_change(f, &f->vm[i]);
+	}
+	if (fds[SOURCE_TICK].revents && !w->stop)
+		on_tick(w);
+	if (fds[SOURCE_LOOK].revents && !w->stop)
+		on_look(w);
+	w->stop |= !w->o->all && !fleet_living(f);
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* 0, or -errno with err. */
+static int watch_init(struct watch *w, struct error *err)
+{
+	/* From here on no signal ends us halfway. */
+	w->signal_fd = watch_signals();
+	w->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	w->look_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	w->time_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (w->signal_fd < 0 || w->tick_fd < 0 || w->look_fd < 0 || w->time_fd < 0)
+		return error_set(err, -errno, "cannot watch: %s", strerror(errno));
+	w->interval = report_new();
+	w->names = w->o->qmp ? calloc(1, sizeof(*w->names)) : NULL;
+	if (!w->interval || (w->o->qmp && !w->names))
+		return error_set(err, -ENOMEM, "out of memory");
+	if (w->names && cmd_names_by_qmp(w->o->qmp, w->names, err)) {
+		error_prefix(err, "--qmp");
+		return -ENOENT;
+	}
+	return fleet_init(&w->fleet, w->o, w->names, say, w, err);
+}
+
+static void watch_release(struct watch *w)
+{
+	fleet_release(&w->fleet);
+	report_free(w->interval);
+	free(w->names);
+	close(w->signal_fd);
+	close(w->tick_fd);
+	close(w->look_fd);
+	close(w->time_fd);
+}
+
+int trace_watch(const struct trace_options *o)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	struct error err;
+	int status = CMD_FAILED;
+
+	if (!w) {
+		log_error("trace: out of memory");
+		return CMD_FAILED;
+	}
+	w->o = o;
+	if (watch_init(w, &err)) {
+		log_error("trace: %s", err.msg);
+		goto out;
+	}
+	if (!w->fleet.n)
+		say(w, "no VM runs yet; waiting for the first");
+	need_screen(w);
+	arm_timer(w->tick_fd, o->interval_ns, o->interval_ns);
+	if (o->all)
+		arm_timer(w->look_fd, LOOK_NS, LOOK_NS);
+	if (o->duration_given)
+		arm_timer(w->time_fd, o->duration_ns, 0);
+	while (!w->stop)
+		watch_once(w);
+	fleet_end(&w->fleet);
+	screen_free(w->screen);
+	w->screen = NULL;
+	status = trace_end(o, &w->fleet);
+out:
+	watch_release(w);
+	free(w);
+	return status;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The rows of loops as text: see rows.h. */
+#include <stdio.h>
+
+#include <handoff/report.h>
+
+#include "rows.h"
+
+void view_row_loop_header(struct view_columns c, char *buf, size_t size)
+{
+	snprintf(buf, size, "%-*s %7s %-8s %6s %6s %7s %8s %8s %10s %7s %6s", c.loop, "LOOP", "TID",
+		 "WAITS", "POLLS", "HITS", "POLL-NS", "handling", "poll-hit", "poll-waste",
+		 "blocked", "runq");
+}
+
+/* What stands before the account. */
+static int loop_head(const struct report_loop *l, struct view_columns c, char *buf, size_t size)
+{
+	char polls[VIEW_FIGURE], hits[VIEW_FIGURE], ns[VIEW_FIGURE];
+
+	return snprintf(buf, size, "%-*.*s %7u %-8s %6s %6s %7s ", c.loop, c.loop, l->id, l->tid,
+			l->how[0] ? l->how : "?", view_figure(polls, l->polls_evidence, l->polls),
+			view_figure(hits, l->polls_evidence, l->hits),
+			view_figure(ns, l->settings_evidence, l->poll_ns));
+}
+
+void view_row_loop(const struct report_loop *l, struct view_columns c, char *buf, size_t size)
+{
+	char handling[VIEW_FIGURE], hit[VIEW_FIGURE], waste[VIEW_FIGURE], blocked[VIEW_FIGURE],
+		runq[VIEW_FIGURE];
+	size_t fill = (size_t)loop_head(l, c, buf, size);
+	enum evidence e = l->account_evidence;
+
+	if (fill >= size)
+		return;
+	if (e == EVIDENCE_ABSENT) {
+		snprintf(buf + fill, size - fill, "account absent: %s", l->account_reason);
+		return;
+	}
+	snprintf(buf + fill, size - fill, "%8s %8s %10s %7s %6s",
+		 view_share(handling, e, l->handling_ns, l->wall_ns),
+		 view_share(hit, e, l->polling_hit_ns, l->wall_ns),
+		 view_share(waste, e, l->polling_waste_ns, l->wall_ns),
+		 view_share(blocked, e, l->blocked_ns, l->wall_ns),
+		 l->runq_evidence == EVIDENCE_ABSENT
+			 ? "absent"
+			 : view_share(runq, l->runq_evidence, l->runq_ns, l->wall_ns));
+}
