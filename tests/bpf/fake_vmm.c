@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The VMM of fake_vmm.h. The loop sleeps in poll() on three eventfds: the queue's, a poke, and
- * commands. Programs are found by name among those this process holds.
+ * commands.
  */
 #include "fake_vmm.h"
+#include "held_program.h"
 
 #include <lib/tap.h>
 
@@ -19,7 +20,6 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <bpf/bpf.h>
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
 #include <handoff/probes.h>
@@ -39,10 +39,7 @@ struct fake_vmm {
 	atomic_int tid, command;
 	atomic_bool work, hold, held;
 	atomic_ulong handled;
-	struct {
-		const char *name;
-		int fd;
-	} program[16]; /* those run by hand */
+	struct held_programs programs; /* those run by hand */
 };
 
 static uint64_t eventfd_take(int fd)
@@ -157,8 +154,6 @@ struct fake_vmm *fake_vmm_new(uint64_t lost_after_ns)
 /* Also after a test that failed half way. */
 void fake_vmm_free(struct fake_vmm *f)
 {
-	unsigned int i;
-
 	if (!f)
 		return;
 	fake_release(f);
@@ -170,61 +165,13 @@ void fake_vmm_free(struct fake_vmm *f)
 	close(f->poke);
 	close(f->command_fd);
 	sem_destroy(&f->done);
-	for (i = 0; i < ARRAY_SIZE(f->program) && f->program[i].name; i++)
-		close(f->program[i].fd);
+	held_release(&f->programs);
 	free(f);
-}
-
-/* A descriptor of the program of this name that this process loaded: others may trace too. */
-static int program_fd(const char *name)
-{
-	char path[64], line[128];
-	struct bpf_prog_info info;
-	unsigned int id;
-	__u32 size;
-	FILE *file;
-	int i, fd;
-
-	for (i = 0; i < 256; i++) {
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", i);
-		file = fopen(path, "re");
-		for (id = 0; file && !id && fgets(line, sizeof(line), file);)
-			if (sscanf(line, "prog_id: %u", &id) != 1)
-				id = 0;
-		if (file)
-			fclose(file);
-		fd = id ? bpf_prog_get_fd_by_id(id) : -1;
-		size = sizeof(info);
-		memset(&info, 0, sizeof(info));
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-		    !strcmp(info.name, name))
-			return fd;
-		if (fd >= 0)
-			close(fd);
-	}
-	fail_msg("%s is not loaded", name);
-	return -1;
-}
-
-/* Looked for once: a test may run one some thousand times. */
-static int program_kept(struct fake_vmm *f, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(f->program) && f->program[i].name; i++)
-		if (!strcmp(f->program[i].name, name))
-			return f->program[i].fd;
-	assert_true(i < ARRAY_SIZE(f->program));
-	f->program[i].name = name;
-	f->program[i].fd = program_fd(name);
-	return f->program[i].fd;
 }
 
 void fake_tracepoint(struct fake_vmm *f, const char *program, int n, const uint64_t *args)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = n * sizeof(*args));
-
-	assert_int_equal(bpf_prog_test_run_opts(program_kept(f, program), &opts), 0);
+	held_run(&f->programs, program, n, args);
 }
 
 void fake_mmio_write(struct fake_vmm *f, uint64_t gpa)

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What BPF makes of a VMM that tells nothing (fake_other.h): what each kick met, what became of
+ * it, whose an interrupt is, and where the loop's time went.
+ */
+#include "privileged.h"
+
+#include <stdlib.h>
+
+#include "fake_other.h"
+
+#define MSI 0xfee00000u
+
+/* Kicks of a sleeping loop: each met it asleep, is notified, and has a sample of each leg. */
+static void test_foreign__notified(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+	struct hist hist;
+	unsigned int i;
+
+	NEED_PRIVILEGE();
+	for (i = 1; i <= 10; i++) {
+		other_kick(f, 0);
+		other_wait(f, i);
+	}
+	row = other_row(f, 0);
+	assert_int_equal(row.kicks, 10);
+	assert_int_equal(row.met_asleep, 10);
+	assert_int_equal(row.notified, 10);
+	assert_int_equal(row.busy + row.lost + row.spurious, 0);
+	assert_int_equal(row.served_tid, other_tid(f));
+	assert_int_equal(other_view(f)->queue[0].tid, other_tid(f));
+	kernel_stage_hist(other_view(f), 0, STAGE_WAKE, &hist);
+	assert_int_equal(hist.count, 10);
+	kernel_stage_hist(other_view(f), 0, STAGE_DISPATCH, &hist);
+	assert_int_equal(hist.count, 10);
+	assert_int_equal(other_row(f, 1).kicks, 0);
+}
+
+/* The loop is awake: the first kick met it so, those that follow are coalesced. */
+static void test_foreign__awake_and_coalesced(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+
+	NEED_PRIVILEGE();
+	other_hold(f);
+	other_kick(f, 0);
+	other_kick(f, 0);
+	other_kick(f, 0);
+	row = other_row(f, 0);
+	assert_int_equal(row.coalesced, 2);
+	assert_int_equal(row.pending, 3);
+	other_release(f);
+	other_wait(f, 1);
+	row = other_row(f, 0);
+	assert_int_equal(row.kicks, 3);
+	assert_int_equal(row.coalesced, 2);
+	assert_int_equal(row.met_awake, 1);
+	assert_int_equal(row.busy, 1);
+	assert_int_equal(row.pending, 0);
+}
+
+/* A kick whose signal comes after the read begins a window of its own: it is coalesced no more. */
+static void test_foreign__fresh_kick_stays(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+
+	NEED_PRIVILEGE();
+	other_hold(f);
+	other_kick(f, 0);
+	other_write(f, OTHER_GPA, 0);
+	other_release(f);
+	other_wait(f, 1);
+	row = other_row(f, 0);
+	/* The machine may have been too slow for it to be fresh. */
+	if (row.pending) {
+		assert_int_equal(row.coalesced, 0);
+		assert_int_equal(row.met_awake, 1);
+	}
+	other_signal(f, 0);
+	other_wait(f, 2);
+	row = other_row(f, 0);
+	assert_int_equal(row.kicks, 2);
+	assert_int_equal(row.pending, 0);
+}
+
+/* Kicks that leave to user space are none: alone, among others, and after the loop has read. */
+static void test_foreign__left_to_user_space(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+
+	NEED_PRIVILEGE();
+	other_write(f, OTHER_GPA, 0);
+	OTHER_RUN(f, "ho_user_exit", 6, 0);
+	row = other_row(f, 0);
+	assert_int_equal(row.user_exits, 1);
+	assert_int_equal(row.pending + row.coalesced, 0);
+	other_hold(f);
+	other_kick(f, 0);
+	other_write(f, OTHER_GPA, 0);
+	OTHER_RUN(f, "ho_user_exit", 6, 0);
+	row = other_row(f, 0);
+	assert_int_equal(row.coalesced, 0);
+	assert_int_equal(row.pending, 1);
+	other_write(f, OTHER_GPA, 0);
+	other_release(f);
+	other_wait(f, 1);
+	OTHER_RUN(f, "ho_user_exit", 6, 0);
+	row = other_row(f, 0);
+	assert_int_equal(row.kicks, 4);
+	assert_int_equal(row.user_exits, 3);
+	assert_int_equal(row.met_awake, 1);
+	assert_int_equal(row.pending + row.coalesced, 0);
+}
+
+/* The VMM writes to its eventfd itself: no kick, so no arrival. */
+static void test_foreign__signal_without_kick(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+
+	NEED_PRIVILEGE();
+	other_kick(f, 0);
+	other_wait(f, 1);
+	other_signal(f, 0);
+	other_wait(f, 2);
+	row = other_row(f, 0);
+	assert_int_equal(row.notified, 1);
+	assert_int_equal(row.spurious, 1);
+	assert_int_equal(other_loop(f)->consumes, 2);
+}
+
+/* Queues that share an address, and a port, are told apart by what is written. */
+static void test_foreign__by_value(void **state)
+{
+	struct fake_other *f = *state;
+	struct kernel_queue queue;
+	uint32_t i;
+
+	NEED_PRIVILEGE();
+	for (i = 0; i < OTHER_QUEUES; i++) {
+		queue = other_queue(f, i);
+		queue.ways = (struct queue_ways){
+			.n = 2,
+			.way = { { OTHER_GPA + 0x100, i, BUS_MMIO | BUS_BY_VALUE, 0 },
+				 { 0xc010, i, BUS_PIO | BUS_BY_VALUE, 0 } },
+		};
+		other_bind(f, i, &queue);
+	}
+	for (i = 0; i < 4; i++) {
+		other_write(f, OTHER_GPA + 0x100, i & 1);
+		other_signal(f, i & 1);
+		other_wait(f, i + 1);
+	}
+	other_out(f, 0xc010, 1);
+	other_signal(f, 1);
+	other_wait(f, 5);
+	other_out(f, 0xc010, 7); /* nobody's */
+	OTHER_RUN(f, "ho_user_exit", 2, 0);
+	assert_int_equal(other_row(f, 0).kicks, 2);
+	assert_int_equal(other_row(f, 0).notified, 2);
+	assert_int_equal(other_row(f, 1).kicks, 3);
+	assert_int_equal(other_row(f, 1).notified, 3);
+}
+
+/* What an address has counted stays with the row that had it; a row may lose all, and come back. */
+static void test_foreign__bound_anew(void **state)
+{
+	struct fake_other *f = *state;
+	struct kernel_queue none = { .n_fds = 0 }, first, second;
+	unsigned int i;
+
+	NEED_PRIVILEGE();
+	first = other_queue(f, 0);
+	second = other_queue(f, 1);
+	for (i = 0; i < 3; i++)
+		other_bind(f, 0, &first);
+	other_kick(f, 0);
+	other_wait(f, 1);
+	other_bind(f, 0, &none);
+	other_kick(f, 0);
+	other_wait(f, 2);
+	assert_int_equal(other_row(f, 0).kicks, 1);
+	assert_int_equal(other_loop(f)->consumes, 1);
+	second.ways.way[0].gpa = OTHER_GPA; /* adopts the kick that was nobody's */
+	other_bind(f, 1, &second);
+	other_write(f, OTHER_GPA, 0);
+	other_signal(f, 1);
+	other_wait(f, 3);
+	assert_int_equal(other_row(f, 1).kicks, 2);
+	other_bind(f, 1, &none);
+	other_bind(f, 0, &first);
+	other_kick(f, 0);
+	other_wait(f, 4);
+	assert_int_equal(other_row(f, 0).kicks, 2);
+	assert_int_equal(other_row(f, 0).notified, 2);
+	assert_int_equal(other_row(f, 1).kicks, 2);
+}
+
+/* An interrupt after a kick was handled; one with no kick since the last shows a spin. */
+static void test_foreign__polled_by_interrupts(void **state)
+{
+	struct fake_other *f = *state;
+	const struct queue_state *q;
+	const struct loop_state *loop;
+	struct kernel_queue queue;
+
+	NEED_PRIVILEGE();
+	queue = other_queue(f, 0);
+	queue.msi = (struct irq_key){ MSI, 0x41 };
+	other_bind(f, 0, &queue);
+	other_kick(f, 0);
+	other_wait(f, 1);
+	other_irq(f, MSI, 0x41);
+	q = &other_view(f)->queue[0];
+	assert_int_equal(q->interrupts, 1);
+	assert_int_equal(q->polled, 0);
+	other_irq(f, MSI, 0x41);
+	other_irq(f, MSI, 0x41);
+	q = &other_view(f)->queue[0];
+	assert_int_equal(q->interrupts, 3);
+	assert_int_equal(q->polled, 2);
+	assert_true(q->last_irq_ns && q->last_serve_ns >= q->last_irq_ns);
+	loop = other_loop(f);
+	assert_int_equal(loop->irqs, 3);
+	assert_int_equal(loop->polled_irqs, 2);
+}
+
+/* A message that nobody was told of goes to the queue whose kick preceded it, and is voted for. */
+static void test_foreign__votes(void **state)
+{
+	struct fake_other *f = *state;
+	const struct kernel_view *v;
+	uint64_t votes[OTHER_QUEUES] = { 0 };
+	unsigned int i;
+
+	NEED_PRIVILEGE();
+	for (i = 0; i < 6; i++) {
+		other_kick(f, i & 1);
+		other_wait(f, i + 1);
+		other_irq(f, MSI, 0x41 + (i & 1));
+	}
+	other_irq(f, MSI, 0x50); /* after no kick of one queue alone: nobody's */
+	other_hold(f);
+	other_kick(f, 0);
+	other_kick(f, 1);
+	other_release(f);
+	other_wait(f, 8);
+	other_irq(f, MSI, 0x41);
+	v = other_view(f);
+	assert_int_equal(v->n_votes, 2);
+	for (i = 0; i < v->n_votes; i++) {
+		assert_int_equal(v->vote[i].vote.msi.data, 0x41 + v->vote[i].vote.row);
+		votes[v->vote[i].vote.row] += v->vote[i].count;
+	}
+	assert_int_equal(votes[0], 3);
+	assert_int_equal(votes[1], 3);
+	assert_int_equal(v->queue[0].interrupts, 3);
+	assert_int_equal(v->queue[1].interrupts, 3);
+}
+
+/* Time on the CPU is told apart by what it led to, and is never more than there was. */
+static void test_foreign__account(void **state)
+{
+	struct fake_other *f = *state;
+	const struct loop_state *loop;
+	uint64_t waste_ns, handling_ns;
+
+	NEED_PRIVILEGE();
+	other_kick(f, 0);
+	other_wait(f, 1);
+	loop = other_loop(f);
+	assert_int_equal(loop->consumes, 1);
+	assert_true(loop->handling_ns > 0);
+	assert_int_equal(loop->waste_ns + loop->polled_ns, 0);
+	handling_ns = loop->handling_ns;
+	other_irq(f, MSI, 0x41); /* the kick's; then it sleeps */
+	loop = other_loop(f);
+	assert_true(loop->handling_ns > handling_ns);
+	assert_true(loop->waste_ns > 0);
+	waste_ns = loop->waste_ns;
+	assert_int_equal(loop->polled_ns, 0);
+	other_irq(f, MSI, 0x41); /* no kick before it */
+	loop = other_loop(f);
+	assert_true(loop->polled_ns > 0);
+	assert_true(loop->waste_ns > waste_ns);
+	assert_true(loop->sleeps >= 3);
+	assert_true(loop->handling_ns + loop->polled_ns + loop->waste_ns <= loop->run_ns);
+	other_read_empty(f);
+	assert_int_equal(other_loop(f)->reads_empty, 1);
+	assert_int_equal(other_loop(f)->consumes, 1);
+}
+
+static void consumes(struct fake_other *f)
+{
+	struct kick_state row;
+	unsigned int i;
+
+	for (i = 1; i <= 5; i++) {
+		other_kick(f, 0);
+		other_wait(f, i);
+	}
+	row = other_row(f, 0);
+	assert_int_equal(row.kicks, 5);
+	assert_int_equal(row.notified, 5);
+	assert_int_equal(row.met_asleep, 5);
+	assert_int_equal(other_loop(f)->consumes, 5);
+	assert_int_equal(other_loop(f)->reads_empty, 0);
+}
+
+/* A consumer that sleeps in read(). */
+static void test_foreign__blocking_read(void **state)
+{
+	NEED_PRIVILEGE();
+	consumes(*state);
+}
+
+/* A consumer that has an io_uring read its eventfd. */
+static void test_foreign__ring(void **state)
+{
+	NEED_PRIVILEGE();
+	consumes(*state);
+}
+
+/* A worker that never reads: its queue is looked at whenever it runs. */
+static void test_foreign__worker(void **state)
+{
+	struct fake_other *f = *state;
+	struct kernel_queue queue;
+
+	NEED_PRIVILEGE();
+	queue = other_queue(f, 0);
+	queue.consumer_tid = other_tid(f);
+	other_bind(f, 0, &queue);
+	consumes(f);
+}
+
+static int teardown(void **state)
+{
+	other_free(*state);
+	return 0;
+}
+
+#define SETUP(name, style)                                                                         \
+	static int setup_##name(void **state)                                                      \
+	{                                                                                          \
+		*state = other_new(style);                                                         \
+		return 0;                                                                          \
+	}
+SETUP(poll, OTHER_POLL)
+SETUP(block, OTHER_BLOCK)
+SETUP(ring, OTHER_RING)
+SETUP(worker, OTHER_WORKER)
+
+int main(void)
+{
+#define TEST(name, style)                                                                          \
+	cmocka_unit_test_setup_teardown(test_foreign__##name, setup_##style, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(notified, poll),
+		TEST(awake_and_coalesced, poll),
+		TEST(fresh_kick_stays, poll),
+		TEST(left_to_user_space, poll),
+		TEST(signal_without_kick, poll),
+		TEST(by_value, poll),
+		TEST(bound_anew, poll),
+		TEST(polled_by_interrupts, poll),
+		TEST(votes, poll),
+		TEST(account, poll),
+		TEST(blocking_read, block),
+		TEST(ring, ring),
+		TEST(worker, worker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
