@@ -204,7 +204,8 @@ static void decide_vcpu(const struct judge *j)
 	v->user_exits = f->attached[PROGRAM_USER_EXIT] ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
 }
 
-/* The account of a VMM that tells nothing rests on what its threads did on their CPUs. */
+/* The account of a VMM that tells nothing rests on what its threads did on their CPUs: loop by
+ * loop, evidence_account. */
 static void decide_account(const struct judge *j)
 {
 	struct evidence_verdict *v = j->verdict;
@@ -219,10 +220,6 @@ static void decide_account(const struct judge *j)
 	}
 	if (j->facts->attached[PROGRAM_SWITCH] && j->facts->consume) {
 		v->account = EVIDENCE_INFERRED;
-		snprintf(v->account_reason, sizeof(v->account_reason),
-			 "on CPU until an irq after a kick: handling; without one: a hit, less a "
-			 "kick's mean handling; until sleep: waste. Error: handling after the last "
-			 "irq");
 		return;
 	}
 	snprintf(v->account_reason, sizeof(v->account_reason), "%s",

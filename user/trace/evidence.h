@@ -52,7 +52,7 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 /* What is known of a queue of a VMM that is not ours. */
 struct evidence_queue_facts {
 	bool consume, handler; /* as evidence_facts; handler: seen at this queue too */
-	bool kicked;	       /* kicks of it were consumed */
+	uint64_t kicks;	       /* seen */
 	uint64_t interrupts;   /* of its message, by a thread of the VMM */
 	uint64_t loop_irqs;    /* of any message, by the thread that serves it */
 	enum evidence msi;     /* is the message known: exact by votes, inferred by a guess */
@@ -67,9 +67,14 @@ struct evidence_loop_facts {
 	bool seen;	      /* the programs know the thread */
 	bool spins_known;     /* the VMM's settings were told */
 	uint64_t poll_max_ns; /* then */
-	bool blind;	      /* a queue it serves takes no interrupts */
+	/* a queue it serves takes no interrupts, or fewer than half as many as it is kicked */
+	bool blind, dim;
 };
 
 enum evidence evidence_polls(const struct evidence_loop_facts *facts, char reason[EVIDENCE_TEXT]);
+/* What is to be said of its account, which is inferred. */
+void evidence_account(const struct evidence_loop_facts *facts, char reason[EVIDENCE_TEXT]);
+/* So few interrupts that many a spin's find has none. */
+bool evidence_is_dim(uint64_t kicks, uint64_t interrupts);
 
 #endif

@@ -5,38 +5,61 @@
 
 #include <stdio.h>
 
+bool evidence_is_dim(uint64_t kicks, uint64_t interrupts)
+{
+	return interrupts < kicks / 2;
+}
+
+/* Why nothing can be said of what a spin finds; NULL = something can. */
+static const char *why_untold(const struct evidence_queue_facts *f)
+{
+	if (!f->consume)
+		return "reads of eventfds cannot be seen";
+	if (f->kicks && !f->interrupts && !f->loop_irqs)
+		return "the guest takes no interrupts: what a spin finds leaves no trace; "
+		       "--uprobes sees it";
+	if (f->msi == EVIDENCE_ABSENT)
+		return "it is not known yet which interrupts are this queue's";
+	if (f->kicks && !f->interrupts)
+		return "the guest takes no interrupts of this queue: what a spin finds leaves no "
+		       "trace; --uprobes sees it";
+	return NULL;
+}
+
 enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reason[EVIDENCE_TEXT])
 {
-	const char *why = NULL;
+	const char *guess = f->msi == EVIDENCE_INFERRED ? "; whose: a guess" : "";
+	const char *why = why_untold(f);
 
 	if (f->handler) {
 		snprintf(reason, EVIDENCE_TEXT, "each entry of the queue's handler, by uprobe");
 		return EVIDENCE_EXACT;
 	}
-	if (!f->consume)
-		why = "reads of eventfds cannot be seen";
-	else if (f->kicked && !f->interrupts && !f->loop_irqs)
-		why = "the guest takes no interrupts: what a spin finds leaves no trace; "
-		      "--uprobes sees it";
-	else if (f->msi == EVIDENCE_ABSENT)
-		why = "it is not known yet which interrupts are this queue's";
-	else if (f->kicked && !f->interrupts)
-		why = "the guest takes no interrupts of this queue: what a spin finds leaves no "
-		      "trace; --uprobes sees it";
 	if (why) {
 		snprintf(reason, EVIDENCE_TEXT, "%s", why);
 		return EVIDENCE_ABSENT;
 	}
-	snprintf(reason, EVIDENCE_TEXT,
-		 "polled: interrupts sent with no kick consumed since the one before; several "
-		 "that end in one interrupt count once%s",
-		 f->msi == EVIDENCE_INFERRED ? "; its interrupts: a guess" : "");
+	if (evidence_is_dim(f->kicks, f->interrupts))
+		snprintf(reason, EVIDENCE_TEXT,
+			 "polled: at least; interrupts with no kick consumed before, but the guest "
+			 "takes %llu for %llu kicks%s",
+			 (unsigned long long)f->interrupts, (unsigned long long)f->kicks, guess);
+	else
+		snprintf(reason, EVIDENCE_TEXT,
+			 "polled: interrupts with no kick consumed since the one before; arrivals "
+			 "that share one count once, one that ends in several more%s",
+			 guess);
 	return EVIDENCE_INFERRED;
+}
+
+static bool never_spins(const struct evidence_loop_facts *f)
+{
+	return f->spins_known && !f->poll_max_ns;
 }
 
 enum evidence evidence_polls(const struct evidence_loop_facts *f, char reason[EVIDENCE_TEXT])
 {
-	if (f->spins_known && !f->poll_max_ns) {
+	if (never_spins(f)) {
 		snprintf(reason, EVIDENCE_TEXT, "it never spins, by its settings");
 		return EVIDENCE_EXACT;
 	}
@@ -46,11 +69,29 @@ enum evidence evidence_polls(const struct evidence_loop_facts *f, char reason[EV
 	}
 	if (f->blind) {
 		snprintf(reason, EVIDENCE_TEXT,
-			 "a guest that takes no interrupts: what a spin finds leaves no trace");
+			 "the guest takes no interrupts: what a spin finds leaves no trace");
 		return EVIDENCE_ABSENT;
 	}
-	snprintf(reason, EVIDENCE_TEXT,
-		 "hits: interrupts with no kick consumed before; a spin without one: each sleep%s",
+	snprintf(reason, EVIDENCE_TEXT, "hits: %s; a spin without one: each sleep%s",
+		 f->dim ? "at least, the guest takes few interrupts"
+			: "interrupts sent with no kick consumed before",
 		 f->spins_known ? "" : ", if it spins at all");
 	return EVIDENCE_INFERRED;
+}
+
+void evidence_account(const struct evidence_loop_facts *f, char reason[EVIDENCE_TEXT])
+{
+	if (never_spins(f))
+		snprintf(reason, EVIDENCE_TEXT,
+			 "it never spins, by its settings: on a CPU it handles something");
+	else if (f->blind || f->dim)
+		snprintf(reason, EVIDENCE_TEXT,
+			 "the guest takes %s interrupts: a spin after a kick was consumed counts "
+			 "as handling until the next event",
+			 f->blind ? "no" : "few");
+	else
+		snprintf(reason, EVIDENCE_TEXT,
+			 "by what ends a stretch on the CPU: an irq after a kick: handling; one "
+			 "without: hit, less a kick's mean; sleep: waste, and work after the last "
+			 "irq with it");
 }

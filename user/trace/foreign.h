@@ -39,7 +39,7 @@ struct foreign_row {
 struct foreign_loop {
 	uint32_t tid;		 /* 0 = free */
 	bool served;		 /* it has served a queue */
-	bool waits;		 /* discovery sees it wait for one, at this walk */
+	bool waits;		 /* or was seen to wait for one, which nobody else served */
 	char id[STATS_NAME_LEN]; /* kept; names may better it */
 	enum consumer_how how;
 	uint32_t named; /* 1 + index in names.loop; 0 = names do not know it */

@@ -23,7 +23,7 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	struct evidence_queue_facts facts = {
 		.consume = q->met_evidence == EVIDENCE_EXACT,
 		.handler = state->handled,
-		.kicked = seen->consumed,
+		.kicks = seen->kicks,
 		.interrupts = state->interrupts,
 		.msi = row->msi_evidence,
 	};
@@ -64,33 +64,27 @@ void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned
 	q->completions = state->completed;
 }
 
-/* A loop is blind when a queue of its own is. */
-static bool serves_blind_queue(const struct tracer *t, const struct report *r, unsigned int i)
-{
-	uint32_t n;
-
-	for (n = 0; n < r->n_queues; n++)
-		if (r->queue[n].loop_index == i && r->queue[n].kicks &&
-		    r->queue[n].arrivals_evidence == EVIDENCE_ABSENT)
-			return true;
-	return false;
-}
-
-static void decide_polls(const struct tracer *t, const struct report *r, struct report_loop *l,
-			 unsigned int i, const struct thread_row *thread)
+static struct evidence_loop_facts loop_facts(const struct tracer *t, const struct report *r,
+					     const struct report_loop *l, unsigned int i,
+					     const struct thread_row *thread)
 {
 	struct evidence_loop_facts facts = {
 		.seen = thread,
 		.spins_known = l->settings_evidence == EVIDENCE_EXACT,
 		.poll_max_ns = l->poll_max_ns,
-		.blind = serves_blind_queue(t, r, i),
 	};
+	uint32_t n;
 
-	l->polls_evidence = evidence_polls(&facts, l->polls_reason);
-	if (l->polls_evidence != EVIDENCE_INFERRED)
-		return;
-	l->hits = thread->loop.polled_irqs;
-	l->polls = thread->loop.polled_irqs + thread->loop.sleeps;
+	for (n = 0; n < r->n_queues; n++) {
+		const struct report_queue *q = &r->queue[n];
+
+		if (q->loop_index != i || !q->kicks || q->arrivals_evidence == EVIDENCE_EXACT)
+			continue;
+		facts.blind |= q->arrivals_evidence == EVIDENCE_ABSENT;
+		facts.dim |= q->arrivals_evidence == EVIDENCE_INFERRED &&
+			     evidence_is_dim(q->kicks, t->view.queue[t->queue_row[n]].interrupts);
+	}
+	return facts;
 }
 
 /*
@@ -137,11 +131,56 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 	fit(l);
 }
 
+/* Of its queues, by uprobes: all that a spin found. False: they do not see every queue. */
+static bool handlers_seen(const struct tracer *t, const struct report *r, unsigned int i,
+			  uint64_t *hits)
+{
+	uint32_t n;
+	bool any = false;
+
+	*hits = 0;
+	for (n = 0; n < r->n_queues; n++) {
+		const struct report_queue *q = &r->queue[n];
+
+		if (q->loop_index != i || !q->arrivals)
+			continue;
+		if (q->arrivals_evidence != EVIDENCE_EXACT)
+			return false;
+		*hits += q->outcome[OUTCOME_POLLED];
+		any = true;
+	}
+	return any;
+}
+
+static void join_polls(const struct tracer *t, const struct report *r, struct report_loop *l,
+		       unsigned int i, const struct evidence_loop_facts *facts,
+		       const struct thread_row *thread)
+{
+	uint64_t hits;
+
+	l->polls_evidence = evidence_polls(facts, l->polls_reason);
+	if (l->polls_evidence == EVIDENCE_EXACT || !thread)
+		return;
+	if (handlers_seen(t, r, i, &hits)) {
+		l->polls_evidence = EVIDENCE_INFERRED;
+		snprintf(l->polls_reason, sizeof(l->polls_reason),
+			 "hits: handlers entered with no kick consumed, by uprobe; a spin without "
+			 "one: each sleep");
+	} else if (l->polls_evidence == EVIDENCE_INFERRED) {
+		hits = thread->loop.polled_irqs;
+	} else {
+		return;
+	}
+	l->hits = hits;
+	l->polls = hits + thread->loop.sleeps;
+}
+
 void foreign_join_loop(const struct tracer *t, const struct report *r, struct report_loop *l,
 		       unsigned int i, const struct thread_row *thread, int64_t now_ns)
 {
 	static const struct loop_state never_ran;
 	const struct foreign_loop *loop = &t->foreign->loop[i];
+	struct evidence_loop_facts facts;
 
 	l->settings_evidence = loop->named && t->foreign->names.loop[loop->named - 1].poll_known
 				       ? EVIDENCE_EXACT
@@ -149,9 +188,11 @@ void foreign_join_loop(const struct tracer *t, const struct report *r, struct re
 	l->counters_evidence = EVIDENCE_ABSENT;
 	if (loop->how != CONSUMER_UNKNOWN)
 		snprintf(l->how, sizeof(l->how), "%s", consumer_how_name(loop->how));
-	decide_polls(t, r, l, i, thread);
+	facts = loop_facts(t, r, l, i, thread);
+	join_polls(t, r, l, i, &facts, thread);
 	if (l->account_evidence == EVIDENCE_ABSENT)
 		return;
+	evidence_account(&facts, l->account_reason);
 	join_account(t, l, thread ? &thread->loop : &never_ran, now_ns);
 	if (l->runq_evidence != EVIDENCE_ABSENT)
 		return;

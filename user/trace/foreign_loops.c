@@ -127,10 +127,10 @@ void foreign_take_loops(struct foreign *f)
 				      consumer_comm(foreign_queue(f, i), row->seen_tid));
 		if (loop == FOREIGN_NONE)
 			continue;
-		f->loop[loop].waits |= row->present;
 		f->loop[loop].how = row->how;
-		/* Who was seen to serve it knows better, and is not asked for every walk. */
+		/* Who was seen to serve it is known better than who waits, whoever that is. */
 		if (row->loop == FOREIGN_NONE || !f->loop[row->loop].served)
 			row->loop = loop;
+		f->loop[row->loop].waits = true;
 	}
 }

@@ -105,58 +105,81 @@ void foreign_take_votes(struct foreign *f, const struct kernel_view *view)
 /* --- the guess ----------------------------------------------------------------------------------
  */
 
-/* The nth smallest eventfd id of the VM's MSI irqfds; NULL if there are not so many. */
-static const struct vm_irqfd *nth_irqfd(const struct vm *vm, uint32_t nth)
+/* MSI irqfds whose eventfds' ids are in [from, to). */
+static uint32_t irqfds_between(const struct vm *vm, uint64_t from, uint64_t to)
 {
-	uint32_t i, k, smaller;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < vm->n_irqfds; i++)
+		n += vm->irqfd[i].is_msi && vm->irqfd[i].eventfd.id >= from &&
+		     vm->irqfd[i].eventfd.id < to;
+	return n;
+}
+
+/* That of them with so many below it; NULL if there are not so many. */
+static const struct vm_irqfd *nth_irqfd(const struct vm *vm, uint64_t from, uint64_t to,
+					uint32_t nth)
+{
+	uint32_t i;
 
 	for (i = 0; i < vm->n_irqfds; i++) {
-		if (!vm->irqfd[i].is_msi)
-			continue;
-		for (k = 0, smaller = 0; k < vm->n_irqfds; k++)
-			smaller += vm->irqfd[k].is_msi &&
-				   (vm->irqfd[k].eventfd.id < vm->irqfd[i].eventfd.id ||
-				    (vm->irqfd[k].eventfd.id == vm->irqfd[i].eventfd.id && k < i));
-		if (smaller == nth)
+		uint32_t id = vm->irqfd[i].eventfd.id;
+
+		if (vm->irqfd[i].is_msi && id >= from && id < to &&
+		    irqfds_between(vm, from, id) == nth)
 			return &vm->irqfd[i];
 	}
 	return NULL;
 }
 
-/* The oldest eventfd of a device: devices that were started earlier have the lower ones. */
-static uint32_t device_age(const struct vm *vm, const char *device)
-{
-	uint32_t i, id = ~0u;
+/* A device: its queues in number, its oldest eventfd, and the newest of any other device's that is
+ * older than that (plus one; 0 = none is). */
+struct device_ids {
+	uint32_t n_queues, oldest;
+	uint64_t older;
+};
 
-	for (i = 0; i < vm->n_queues; i++)
-		if (!strcmp(vm->queue[i].device, device))
-			id = MIN(id, vm->queue[i].eventfd.id);
-	return id;
-}
-
-/* How many of the VM's queues come before this one: by device in order of age, then by number. */
-static uint32_t queue_position(const struct vm *vm, const struct vm_queue *q)
+static struct device_ids device_ids(const struct vm *vm, const char *device)
 {
-	uint32_t age = device_age(vm, q->device), before = 0, i;
+	struct device_ids ids = { .oldest = ~0u };
+	uint32_t i;
 
 	for (i = 0; i < vm->n_queues; i++) {
-		const struct vm_queue *other = &vm->queue[i];
-
-		if (!strcmp(other->device, q->device))
-			before += other->queue < q->queue;
-		else
-			before += device_age(vm, other->device) < age;
+		if (strcmp(vm->queue[i].device, device))
+			continue;
+		ids.n_queues++;
+		ids.oldest = MIN(ids.oldest, vm->queue[i].eventfd.id);
 	}
-	return before;
+	for (i = 0; i < vm->n_queues; i++)
+		if (vm->queue[i].eventfd.id < ids.oldest)
+			ids.older = MAX(ids.older, vm->queue[i].eventfd.id + 1ull);
+	return ids;
 }
 
-static uint32_t msi_irqfds(const struct vm *vm)
+static uint32_t position_in_device(const struct vm *vm, const struct vm_queue *q)
 {
 	uint32_t i, n = 0;
 
-	for (i = 0; i < vm->n_irqfds; i++)
-		n += vm->irqfd[i].is_msi;
+	for (i = 0; i < vm->n_queues; i++)
+		n += !strcmp(vm->queue[i].device, q->device) && vm->queue[i].queue < q->queue;
 	return n;
+}
+
+/*
+ * A VMM that starts a device makes the eventfds of its interrupts, then those of its queues, each
+ * in order. Ids that were free before are used again, lowest first: then they may lie elsewhere,
+ * which a VM with one device does not mind.
+ */
+static const struct vm_irqfd *guess_irqfd(const struct vm *vm, const struct vm_queue *q)
+{
+	struct device_ids ids = device_ids(vm, q->device);
+	uint32_t nth = position_in_device(vm, q);
+
+	if (irqfds_between(vm, ids.older, ids.oldest) == ids.n_queues)
+		return nth_irqfd(vm, ids.older, ids.oldest, nth);
+	if (ids.n_queues == vm->n_queues && irqfds_between(vm, 0, ~0ull) == ids.n_queues)
+		return nth_irqfd(vm, 0, ~0ull, nth);
+	return NULL;
 }
 
 void foreign_guess_messages(struct foreign *f)
@@ -164,12 +187,10 @@ void foreign_guess_messages(struct foreign *f)
 	const struct vm_irqfd *irqfd;
 	uint32_t i;
 
-	if (!f->vm->n_queues || msi_irqfds(f->vm) != f->vm->n_queues)
-		return;
 	for (i = 0; i < STATS_MAX_QUEUES; i++) {
 		if (!f->row[i].present || f->row[i].msi_evidence == EVIDENCE_EXACT)
 			continue;
-		irqfd = nth_irqfd(f->vm, queue_position(f->vm, foreign_queue(f, i)));
+		irqfd = guess_irqfd(f->vm, foreign_queue(f, i));
 		if (irqfd)
 			set_message(&f->row[i], &irqfd->message, EVIDENCE_INFERRED);
 	}

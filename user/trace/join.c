@@ -77,10 +77,6 @@ static struct join_seen join_kicks(struct tracer *t, struct report_queue *q, uns
 		seen.awake += state->met_awake;
 		seen.coalesced += state->coalesced;
 		seen.open += state->pending != 0;
-		if (state->served_tid && state->served_ns > seen.served_ns) {
-			seen.served_ns = state->served_ns;
-			seen.served_tid = state->served_tid;
-		}
 		if (key->gpa == q->gpa && !key->past &&
 		    kick_is_lost(t, &t->now->queue[i], state, now_ns))
 			seen.pending_lost = 1;
@@ -170,19 +166,45 @@ static void join_counters(struct report_queue *q, const struct stats_queue *now,
 	q->spurious = less(now->spurious, before->spurious);
 }
 
+/* The loop whose thread served this row's queue last; STATS_MAX_LOOPS if nobody was seen to. */
+static uint32_t seen_loop(const struct tracer *t, unsigned int i)
+{
+	uint64_t served_ns = 0;
+	uint32_t tid = 0, n;
+
+	for (n = 0; n < t->view.n_kicks; n++) {
+		const struct kick_state *state = &t->view.kick[n].state;
+
+		if (state->row != i + 1 || !state->served_tid || state->served_ns < served_ns)
+			continue;
+		served_ns = state->served_ns;
+		tid = state->served_tid;
+	}
+	for (n = 0; tid && n < STATS_MAX_LOOPS; n++)
+		if (t->now->loop[n].tid == tid)
+			return n;
+	return STATS_MAX_LOOPS;
+}
+
 /*
  * The row of the loop that serves the queue. A VMM that ends takes its queues back to the main loop
- * first; what its report is about is the loop that did the work.
+ * first; what its report is about is the loop that did the work: for this queue, or, if it was
+ * never kicked, for the others of its device.
  */
-static uint32_t serving_loop(const struct tracer *t, const struct stats_queue *row,
-			     const struct join_seen *seen)
+static uint32_t serving_loop(const struct tracer *t, unsigned int row)
 {
-	uint32_t i;
+	const struct stats_queue *q = &t->now->queue[row];
+	uint32_t loop, i;
 
-	for (i = 0; t->died_ns && i < STATS_MAX_LOOPS; i++)
-		if (seen->served_tid && t->now->loop[i].tid == seen->served_tid)
-			return i;
-	return row->loop;
+	if (!t->died_ns || t->foreign)
+		return q->loop;
+	loop = seen_loop(t, row);
+	if (loop == STATS_MAX_LOOPS && t->served_by[row])
+		return t->served_by[row] - 1;
+	for (i = 0; loop == STATS_MAX_LOOPS && i < STATS_MAX_QUEUES; i++)
+		if (!strcmp(t->now->queue[i].device, q->device))
+			loop = seen_loop(t, i);
+	return loop == STATS_MAX_LOOPS ? q->loop : loop;
 }
 
 /* Our VMM tells all this by itself. */
@@ -207,16 +229,17 @@ static void join_met(struct report_queue *q, const struct join_seen *seen)
 static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64_t now_ns)
 {
 	const struct stats_queue *now = &t->now->queue[i], *before = row_before(t, i);
-	struct report_queue *q = &r->queue[r->n_queues++];
+	struct report_queue *q = &r->queue[r->n_queues];
 	struct join_seen seen;
 
+	t->queue_row[r->n_queues++] = i;
 	memcpy(q->device, now->device, sizeof(q->device));
 	q->queue = now->queue;
 	q->gpa = now->gpa;
 	q->ioeventfd = now->ioeventfd;
 	seen = join_kicks(t, q, i, now_ns);
 	/* A row of the page; join_loops makes it a row of the report. */
-	q->loop_index = serving_loop(t, now, &seen);
+	q->loop_index = serving_loop(t, i);
 	/* A VMM that ends takes its ioeventfds away first; what counts is what the kicks met. */
 	if (t->died_ns && seen.kicks)
 		q->ioeventfd = seen.kicks > seen.user_exits;

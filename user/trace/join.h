@@ -9,8 +9,6 @@
 struct join_seen {
 	uint64_t kicks, user_exits, consumed, notified, busy, lost, pending_lost;
 	uint64_t asleep, awake, coalesced, open;
-	uint64_t served_ns;
-	uint32_t served_tid;
 };
 
 /* Outcomes, requests and names of a queue (row i), for a VMM that tells nothing. */

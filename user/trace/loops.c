@@ -48,6 +48,9 @@ void remember_names(struct tracer *t, const struct stats_page *page)
 		t->loops[i].kind = page->loop[i].kind;
 		read_comm(t->config.pid, page->loop[i].tid, t->loops[i].comm);
 	}
+	for (i = 0; i < STATS_MAX_QUEUES; i++)
+		if (page->queue[i].ioeventfd && page->queue[i].loop < STATS_MAX_LOOPS)
+			t->served_by[i] = page->queue[i].loop + 1;
 }
 
 /* The account up to a moment: the running phase counts until then. A spin that has not ended yet

@@ -39,6 +39,9 @@ struct tracer {
 	struct stats_page *before, *now;
 	struct kernel_view view; /* at this snapshot */
 	struct tracer_loop loops[STATS_MAX_LOOPS];
+	/* 1 + the loop that served the queue when it was last seen started; of our VMM. */
+	uint32_t served_by[STATS_MAX_QUEUES];
+	uint32_t queue_row[STATS_MAX_QUEUES]; /* of the report's queues: the row of the page */
 	char comm[STATS_NAME_LEN];
 };
 
@@ -48,8 +51,8 @@ void look_if_alive(struct tracer *t);
  */
 void place_queues(struct kernel *k, const struct stats_page *page);
 
-/* Keeps t->comm and t->loops up to date while there is something to read; `page` is a fresh copy.
- */
+/* Keeps t->comm, loops and served_by up to date while there is something to read; `page` is a fresh
+ * copy. */
 void remember_names(struct tracer *t, const struct stats_page *page);
 
 /* The name a thread gave itself, printable; left as it is when there is nothing to read any more.
