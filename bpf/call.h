@@ -17,26 +17,38 @@
 #define REGISTER_NR(r) ((r)->pc)
 #endif
 
-struct call {
-	__u64 nr;
-	__u64 first, second, third; /* arguments */
-};
-
 /* `regs` is the kernel's: not every program may look at it directly. */
-static __always_inline struct call call_read(struct pt_regs *regs)
+static __always_inline __u64 call_register(const void *at)
 {
-	struct call call = {};
+	__u64 value = 0;
 
-	bpf_probe_read_kernel(&call.nr, sizeof(call.nr), &REGISTER_NR(regs));
-	bpf_probe_read_kernel(&call.first, sizeof(call.first), &PT_REGS_PARM1(regs));
-	bpf_probe_read_kernel(&call.second, sizeof(call.second), &PT_REGS_PARM2(regs));
-	bpf_probe_read_kernel(&call.third, sizeof(call.third), &PT_REGS_PARM3(regs));
-	return call;
+	bpf_probe_read_kernel(&value, sizeof(value), at);
+	return value;
 }
 
-static __always_inline struct call call_current(void)
+static __always_inline __u64 call_nr(struct pt_regs *regs)
 {
-	return call_read((struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf()));
+	return call_register(&REGISTER_NR(regs));
+}
+
+static __always_inline __u64 call_first(struct pt_regs *regs)
+{
+	return call_register(&PT_REGS_PARM1(regs));
+}
+
+static __always_inline __u64 call_second(struct pt_regs *regs)
+{
+	return call_register(&PT_REGS_PARM2(regs));
+}
+
+static __always_inline __u64 call_third(struct pt_regs *regs)
+{
+	return call_register(&PT_REGS_PARM3(regs));
+}
+
+static __always_inline struct pt_regs *call_current(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
 #endif

@@ -60,11 +60,11 @@ static __always_inline void change_routing(struct vm_change *c, const void *arg)
 }
 
 /* ioctl(vm, request, argument) */
-static __always_inline int vm_changed(const struct call *call)
+static __always_inline int vm_changed(struct pt_regs *regs)
 {
 	struct vm_change c = {}, *slot;
-	__u32 request = call->second;
-	const void *arg = (const void *)call->third;
+	__u32 request = call_second(regs);
+	const void *arg = (const void *)call_third(regs);
 
 	if (request == CALL_IOEVENTFD)
 		change_ioeventfd(&c, arg);
@@ -75,7 +75,7 @@ static __always_inline int vm_changed(const struct call *call)
 	else
 		return 0;
 	c.t_ns = bpf_ktime_get_ns();
-	c.vm_fd = call->first;
+	c.vm_fd = call_first(regs);
 	slot = bpf_ringbuf_reserve(&changes, sizeof(*slot), 0);
 	if (!slot) {
 		lost(LOSS_RECORDS);

@@ -27,11 +27,11 @@ static __always_inline __u32 row_of_ctx(__u64 ctx)
 }
 
 /* read(fd, buffer, ...): what was read is in the caller's buffer still. */
-static __always_inline __u64 read_signals(const struct call *call)
+static __always_inline __u64 read_signals(struct pt_regs *regs)
 {
 	__u64 signals = 0;
 
-	if (bpf_probe_read_user(&signals, sizeof(signals), (void *)call->second) || !signals)
+	if (bpf_probe_read_user(&signals, sizeof(signals), (void *)call_second(regs)) || !signals)
 		return SIGNALS_ALL;
 	return signals;
 }
@@ -58,7 +58,7 @@ SEC("?fexit/eventfd_read")
 int BPF_PROG(ho_read, struct kiocb *iocb, struct iov_iter *to, long ret)
 {
 	__u64 signals = SIGNALS_ALL;
-	struct call call;
+	struct pt_regs *regs;
 	__u32 row;
 
 	if (!ours_or_consumer() || !read_ends(ret))
@@ -67,23 +67,23 @@ int BPF_PROG(ho_read, struct kiocb *iocb, struct iov_iter *to, long ret)
 	if (ret != EVENTFD_BYTES && iocb->ki_flags & IOCB_NOWAIT)
 		return 0;
 	row = row_of_ctx((__u64)iocb->ki_filp->private_data);
-	call = call_current();
-	if (call.nr == NR_READ) {
-		row = row ?: row_of_fd(call.first);
+	regs = call_current();
+	if ((!row || ret == EVENTFD_BYTES) && call_nr(regs) == NR_READ) {
+		row = row ?: row_of_fd(call_first(regs));
 		if (row && ret == EVENTFD_BYTES)
-			signals = read_signals(&call);
+			signals = read_signals(regs);
 	}
 	if (row)
 		has_read(row, ret, signals);
 	return 0;
 }
 
-static __always_inline int read_returned(const struct call *call, long ret)
+static __always_inline int read_returned(struct pt_regs *regs, long ret)
 {
-	__u32 row = row_of_fd(call->first);
+	__u32 row = row_of_fd(call_first(regs));
 
 	if (row)
-		has_read(row, ret, ret == EVENTFD_BYTES ? read_signals(call) : 0);
+		has_read(row, ret, ret == EVENTFD_BYTES ? read_signals(regs) : 0);
 	return 0;
 }
 
@@ -96,12 +96,9 @@ struct sys_exit_args {
 SEC("?tp/syscalls/sys_exit_read")
 int ho_sys_read(struct sys_exit_args *ctx)
 {
-	struct call call;
-
 	if (!ours() || !read_ends(ctx->ret))
 		return 0;
-	call = call_current();
-	return read_returned(&call, ctx->ret);
+	return read_returned(call_current(), ctx->ret);
 }
 
 /*
@@ -111,28 +108,24 @@ int ho_sys_read(struct sys_exit_args *ctx)
 SEC("?raw_tp/sys_exit")
 int ho_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct pt_regs *regs = (void *)ctx->args[0];
 	long ret = ctx->args[1];
-	struct call call;
+	__u64 nr;
 
 	if (!ours() || (ret && !read_ends(ret)))
 		return 0;
-	call = call_read((void *)ctx->args[0]);
-	if (call.nr == NR_IOCTL && sys_exit_ioctls && !ret)
-		return vm_changed(&call);
-	if (call.nr == NR_READ && sys_exit_reads)
-		return read_returned(&call, ret);
+	nr = call_nr(regs);
+	if (nr == NR_IOCTL && sys_exit_ioctls && !ret)
+		return vm_changed(regs);
+	if (nr == NR_READ && sys_exit_reads && ret)
+		return read_returned(regs, ret);
 	return 0;
 }
 
 SEC("?tp/syscalls/sys_exit_ioctl")
 int ho_sys_ioctl(struct sys_exit_args *ctx)
 {
-	struct call call;
-
-	if (!ours() || ctx->ret)
-		return 0;
-	call = call_current();
-	return vm_changed(&call);
+	return ours() && !ctx->ret ? vm_changed(call_current()) : 0;
 }
 
 /* IORING_OP_*: those that read; a completed poll of the eventfd is no consumption. */

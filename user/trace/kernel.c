@@ -266,6 +266,7 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 		return NULL;
 	}
 	k->config = *config;
+	k->cost_fd = -1;
 	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map(k, err) ||
 	    kernel_open_changes(k, err))
@@ -305,6 +306,8 @@ void kernel_free(struct kernel *k)
 		munmap((void *)k->queues, k->queues_size);
 	if (k->stats_fd >= 0)
 		close(k->stats_fd);
+	if (k->cost_fd >= 0)
+		close(k->cost_fd);
 	handoff_bpf__destroy(k->skel);
 	free(k);
 }
@@ -317,23 +320,4 @@ void kernel_stop(struct kernel *k)
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p)
 {
 	return &k->program[p];
-}
-
-uint64_t kernel_run_ns(const struct kernel *k)
-{
-	struct bpf_prog_info info;
-	uint64_t sum = 0;
-	__u32 size;
-	int i, fd;
-
-	for (i = 0; i < PROGRAMS; i++) {
-		if (!k->program[i].loaded)
-			continue;
-		size = sizeof(info);
-		memset(&info, 0, sizeof(info));
-		fd = bpf_program__fd(kernel_program_of(k, i));
-		if (!bpf_obj_get_info_by_fd(fd, &info, &size))
-			sum += info.run_time_ns;
-	}
-	return sum;
 }

@@ -24,6 +24,8 @@ struct kernel {
 	struct vm_change *change;    /* CHANGES_KEPT, a ring: those not given yet */
 	uint32_t change_first, n_change;
 	uint64_t changes_seen;
+	int cost_fd; /* kernel_cost_begin's; -1 = none */
+	uint64_t cost_kick_ns, cost_all_ns;
 	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };
 

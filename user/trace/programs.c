@@ -67,6 +67,29 @@ const struct program_info programs[PROGRAMS] = {
 			    PROGRAM_OURS },
 };
 
+bool program_on_kick(enum program p)
+{
+	switch (p) {
+	case PROGRAM_WAKING:
+	case PROGRAM_SIGNAL_MASK:
+	case PROGRAM_SIGNAL_MASK_KP:
+	case PROGRAM_SIGNAL:
+	case PROGRAM_SIGNAL_KP:
+	case PROGRAM_IOEVENTFD:
+	case PROGRAM_IOEVENTFD_KP:
+	case PROGRAM_KVM_ENTRY:
+	case PROGRAM_KVM_EXIT:
+	case PROGRAM_EXIT_REASON:
+	case PROGRAM_USER_EXIT:
+	case PROGRAM_FAST_MMIO:
+	case PROGRAM_PIO:
+	case PROGRAM_MMIO:
+		return true;
+	default:
+		return false;
+	}
+}
+
 char *program_hook(enum program p, char buf[64])
 {
 	static const char *const kinds[] = {

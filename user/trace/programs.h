@@ -80,6 +80,9 @@ static inline bool program_hooks_function(enum program p)
 	       programs[p].kind == PROGRAM_FEXIT;
 }
 
+/* Does it run on a vCPU's way when the guest kicks? */
+bool program_on_kick(enum program p);
+
 /* "tp_btf/sched_switch". Returns buf. */
 char *program_hook(enum program p, char buf[64]);
 
