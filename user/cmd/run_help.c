@@ -23,6 +23,7 @@ const char run_help_text[] =
 	"  queues=N            queues used; all the disk has\n"
 	"  requests=N          end after N requests\n"
 	"  runtime=S           end after S seconds\n"
+	"  startdelay=S        wait so many seconds before the first request\n"
 	"  size=N              bytes of the disk that are used\n"
 	"  thinktime=T         fixed:20us, exp:20us, or burst:N@PAUSE: N at once, then a pause\n"
 	"  verify=crc32c       check what is read against what was written\n"

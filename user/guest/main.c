@@ -23,6 +23,17 @@ static void open_disk(struct virtio_blk *blk, const struct words *words)
 	virtio_blk_open(blk, host, (uint32_t)words->disk, &options);
 }
 
+/* For those who want to see the disk set up before its first request. */
+static void start_delay(const struct words *words, const struct clock *clock)
+{
+	uint64_t end = rdtsc() + clock_cycles(clock, words->startdelay_ns);
+
+	if (words->startdelay_ns && !clock->khz)
+		die(GUEST_EXIT_USAGE, "startdelay=: nobody told the TSC's rate: give tsc_khz=");
+	while (rdtsc() < end)
+		cpu_relax();
+}
+
 void guest_main(uint64_t start_info_gpa)
 {
 	static struct boot_info boot;
@@ -47,6 +58,7 @@ void guest_main(uint64_t start_info_gpa)
 	if (words.getid)
 		load_get_id(load, id);
 	report_ready(load, id);
+	start_delay(&words, &clock);
 	load_run(load);
 	guest_exit(report_result(load) ? GUEST_EXIT_OK : GUEST_EXIT_BROKEN);
 }

@@ -53,6 +53,7 @@ static const struct word table[] = {
 	WORD(queues, WORD_COUNT, 1, BLK_MAX_QUEUES, NULL),
 	WORD(requests, WORD_SIZE, 1, UINT64_MAX, NULL),
 	{ "runtime", WORD_SECONDS, offsetof(struct words, runtime_ns), 1, UINT64_MAX, NULL },
+	{ "startdelay", WORD_SECONDS, offsetof(struct words, startdelay_ns), 0, UINT64_MAX, NULL },
 	{ "thinktime", WORD_THINK, 0, 0, 0, NULL },
 	WORD(verify, WORD_CHOICE, 0, 0, verify_names),
 	WORD(completion, WORD_CHOICE, 0, 0, completion_names),

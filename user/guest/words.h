@@ -30,11 +30,12 @@ enum think_kind {
 struct words {
 	uint64_t rw; /* enum load_rw */
 	uint64_t bs;
-	uint64_t iodepth;    /* requests in flight on each queue */
-	uint64_t queues;     /* 0: all the disk has */
-	uint64_t requests;   /* 0: no limit */
-	uint64_t runtime_ns; /* 0: no limit; one of the two is set */
-	uint64_t think;	     /* enum think_kind */
+	uint64_t iodepth;	/* requests in flight on each queue */
+	uint64_t queues;	/* 0: all the disk has */
+	uint64_t requests;	/* 0: no limit */
+	uint64_t runtime_ns;	/* 0: no limit; one of the two is set */
+	uint64_t startdelay_ns; /* from the ready line to the first request */
+	uint64_t think;		/* enum think_kind */
 	uint64_t pause_ns;
 	uint64_t burst;
 	uint64_t verify;     /* 1: crc32c */
