@@ -23,6 +23,12 @@ struct {
 	__type(value, struct discover_record);
 } records SEC(".maps");
 
+/* Where in a list of KVM's we are. Not static: the compiler would take it apart, and its BTF not.
+ */
+struct {
+	__u64 head, node, prev;
+} cursor;
+
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define MAX_WAITERS	    16
 
@@ -279,42 +285,49 @@ static __always_inline __u32 new_record(enum discover_kind kind, __u32 tgid, __s
 	return index;
 }
 
-/* One entry of a list of KVM's. 0: the list has changed. */
-__attribute__((noinline)) int read_entry(__u32 kind, __u32 tgid, __u64 kvm, __u64 node, __u64 prev)
+/* The entry at the cursor, which moves on. 0: the end of the list, or it has changed. */
+__attribute__((noinline)) int read_entry(__u32 kind, __u32 tgid, __u64 kvm)
 {
-	__u32 index = new_record(kind, tgid, -1, kvm);
-	struct discover_record *r = record(index);
+	struct list_head *node = (void *)cursor.node, *prev = (void *)cursor.prev;
+	struct discover_record *r;
+	__u32 index;
 
+	if (cursor.node == cursor.head)
+		return 0;
+	index = new_record(kind, tgid, -1, kvm);
+	r = record(index);
 	if (!r)
-		return 1;
-	r->node = node;
+		return 0;
+	r->node = cursor.node;
 	if (kind == DISCOVER_IOEVENTFD)
-		read_ioeventfd(index, node);
+		read_ioeventfd(index, cursor.node);
 	else
-		read_irqfd(index, node);
+		read_irqfd(index, cursor.node);
 	read_eventfd(index);
-	if (list_holds((struct list_head *)prev, (struct list_head *)node))
-		return 1;
-	out.n = index;
-	return 0;
+	if (!node || !list_holds(prev, node)) {
+		out.n = index;
+		out.torn++;
+		return 0;
+	}
+	cursor.prev = cursor.node;
+	cursor.node = (__u64)list_next(node);
+	return 1;
 }
 
-static __always_inline void read_list(__u32 kind, __u32 tgid, __u64 kvm, struct list_head *head)
+/* One branch to a round: the verifier keeps them all. */
+__attribute__((noinline)) int read_list(__u32 kind, __u32 tgid, __u64 kvm, __u64 head)
 {
-	struct list_head *prev = head, *node = list_next(head);
 	int i;
 
-	for (i = 0; i < DISCOVER_MAX_ENTRIES; i++) {
-		if (node == head)
-			return;
-		if (!node || !read_entry(kind, tgid, kvm, (__u64)node, (__u64)prev)) {
-			out.torn++;
-			return;
-		}
-		prev = node;
-		node = list_next(node);
-	}
-	out.endless++;
+	cursor.head = head;
+	cursor.prev = head;
+	cursor.node = (__u64)list_next((struct list_head *)head);
+	for (i = 0; i < DISCOVER_MAX_ENTRIES; i++)
+		if (!read_entry(kind, tgid, kvm))
+			return 0;
+	if (cursor.node != head)
+		out.endless++;
+	return 0;
 }
 
 /* KVM serves the process that made the VM alone; others may hold its descriptor. */
@@ -339,12 +352,12 @@ static __always_inline void meet_vm(struct kvm *kvm, struct task_struct *task, _
 	if (bpf_core_type_exists(struct _ioeventfd) && bpf_core_field_exists(kvm->ioeventfds)) {
 		out.ioeventfds = 1;
 		read_list(DISCOVER_IOEVENTFD, tgid, (__u64)kvm,
-			  (void *)kvm + bpf_core_field_offset(struct kvm, ioeventfds));
+			  (__u64)kvm + bpf_core_field_offset(struct kvm, ioeventfds));
 	}
 	if (bpf_core_type_exists(struct kvm_kernel_irqfd) && bpf_core_field_exists(kvm->irqfds)) {
 		out.irqfds = 1;
 		read_list(DISCOVER_IRQFD, tgid, (__u64)kvm,
-			  (void *)kvm + bpf_core_field_offset(struct kvm, irqfds.items));
+			  (__u64)kvm + bpf_core_field_offset(struct kvm, irqfds.items));
 	}
 }
 

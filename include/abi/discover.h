@@ -63,8 +63,8 @@ struct discover_record {
 /* irq_type of an MSI (KVM_IRQ_ROUTING_MSI). */
 #define DISCOVER_IRQ_MSI 2
 
-#define DISCOVER_MAX_ENTRIES 1024 /* of one list of a VM */
-#define DISCOVER_MAX_RECORDS 4096
+#define DISCOVER_MAX_ENTRIES 2048 /* of one list of a VM; a queue has two ioeventfds or more */
+#define DISCOVER_MAX_RECORDS 8192
 
 struct discover_in {
 	__u32 tgid;	/* 0 = every process */
