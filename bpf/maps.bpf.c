@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/* The definitions of maps.h. */
-#include "maps.h"
+/* The definitions of maps.h and uprobe.h. */
+#include "uprobe.h"
 
 struct threads_state_map thread_states SEC(".maps");
 struct kicks_map kicks SEC(".maps");
@@ -17,6 +17,10 @@ struct eventfd_ctxs_map eventfd_ctxs SEC(".maps");
 struct consumers_map consumers SEC(".maps");
 struct votes_map votes SEC(".maps");
 struct changes_map changes SEC(".maps");
+struct uprobe_threads_map uprobe_threads SEC(".maps");
+struct uprobe_owners_map uprobe_owners SEC(".maps");
+struct uprobe_begins_map uprobe_begins SEC(".maps");
+struct uprobe_completed_map uprobe_completed SEC(".maps");
 
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};

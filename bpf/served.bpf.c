@@ -6,6 +6,7 @@
  */
 #include "account.h"
 #include "served.h"
+#include "uprobe.h"
 #include "window.h"
 
 /* The lowest bit that is set. Global, as the others: its paths are looked at once. */
@@ -81,6 +82,8 @@ __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals
 	t->served |= 1ull << (row & 63);
 	t->open |= 1ull << (row & 63);
 	account_consume(t, now);
+	if (tid == current_tid())
+		uprobe_consumed(row, now);
 	return 0;
 }
 
@@ -153,13 +156,16 @@ __attribute__((noinline)) __u64 queue_interrupted(__u64 rows, __u32 address, __u
 	struct thread_state *t = thread_find(current_tid());
 	__u64 now = bpf_ktime_get_ns(), left;
 	bool kicked = false;
-	__u32 i, row;
+	__u32 i, row, told;
 
 	if (!t)
 		return 0;
-	if (single(t->open))
+	told = uprobe_interrupt(now);
+	if (told)
+		vote(told - 1, address, data);
+	else if (single(t->open))
 		vote(lowest_bit(t->open), address, data);
-	rows = whose(t, rows);
+	rows = told ? 1ull << ((told - 1) & 63) : whose(t, rows);
 	t->open = rows ? t->open & ~rows : 0;
 	for (i = 0, left = rows; i < SHARED_QUEUES && left; i++) {
 		row = lowest_bit(left);

@@ -16,4 +16,7 @@ int queues_looked_at(__u32 tid);
  * queues than these (bits of rows; 0 = not known at all). Whose it was; 0 = cannot be told. */
 __u64 queue_interrupted(__u64 rows, __u32 address, __u32 data);
 
+/* The lowest bit that is set, of 64. */
+int lowest_bit(__u64 bits);
+
 #endif

@@ -32,8 +32,10 @@ struct trace_config {
 	__u64 lost_after_ns;
 	__u32 foreign;	 /* not our VMM: nothing but the kernel tells of it */
 	__u32 ring_args; /* enum ring_args */
+	__u32 uprobes;	 /* 1 = functions of the VMM are hooked too */
+	__u32 pad;
 };
 
-_Static_assert(sizeof(struct trace_config) == 32, "read-only data is ABI");
+_Static_assert(sizeof(struct trace_config) == 40, "read-only data is ABI");
 
 #endif

@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 #include <handoff/error.h>
 #include "libbpf_log.h"
+#include "uprobe.h"
 
 struct bpf_program *kernel_program_of(const struct kernel *k, enum program p)
 {
@@ -40,6 +41,7 @@ static int kernel_open(struct kernel *k, const bool wanted[PROGRAMS], struct err
 		.lost_after_ns = k->config.lost_after_ns,
 		.foreign = k->config.foreign,
 		.ring_args = k->variants.ring_args,
+		.uprobes = k->config.uprobes,
 	};
 	return 0;
 }
@@ -96,6 +98,10 @@ static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PRO
 		return false;
 	if (programs[p].use == (k->config.foreign ? PROGRAM_OURS : PROGRAM_FOREIGN)) {
 		snprintf(why, size, "not for this kind of VMM");
+		return false;
+	}
+	if (programs[p].kind == PROGRAM_UPROBE && !k->config.uprobes) {
+		snprintf(why, size, "not asked for: --uprobes");
 		return false;
 	}
 	if (p == PROGRAM_RING_READ && k->variants.ring_args == RING_ARGS_NONE) {
@@ -175,6 +181,12 @@ void kernel_attach(struct kernel *k, enum program p)
 
 	if (programs[p].kind == PROGRAM_RUN) {
 		state->attached = true;
+		return;
+	}
+	if (programs[p].kind == PROGRAM_UPROBE) {
+		k->link[p] = uprobe_attach(kernel_program_of(k, p), p, k->config.pid,
+					   k->config.uprobes_slow, state->why, sizeof(state->why));
+		state->attached = k->link[p];
 		return;
 	}
 	if (programs[p].use == PROGRAM_FOREIGN &&

@@ -20,6 +20,8 @@ struct kernel_config {
 	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
 	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
+	bool uprobes;	     /* of a foreign VMM: on functions it exports, where they are cheap */
+	bool uprobes_slow;   /* and elsewhere */
 	bool rings;	     /* of a foreign VMM: kernel_watch_rings from the start */
 	/* Called when the VMM's word on where its queues are is heard, before anything is counted:
 	 * the time for kernel_place. May be NULL. */

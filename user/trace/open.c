@@ -102,6 +102,8 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (find_vmm(t, err))
 		return -ENOENT;
 	kernel.foreign = t->foreign;
+	kernel.uprobes = t->foreign && config->uprobes;
+	kernel.uprobes_slow = config->uprobes_slow;
 	kernel.rings = t->foreign && t->foreign->rings;
 	/* Alive still: so it was its page, or VM, and no successor's of its number. */
 	look_if_alive(t);

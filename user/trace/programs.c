@@ -2,11 +2,16 @@
 /*
  * The table of programs.h. Threads are watched before they are listed, the scheduler before KVM, so
  * that no kick is seen whose wake is not; queues are placed before anything is counted for them;
- * arming is last: from then on everything counts.
+ * arming is last: from then on everything counts. Of uprobes the first is attached last: what a
+ * handler begins is seen to its end.
  */
 #include "programs.h"
 
 #include <stdio.h>
+
+/* A function of QEMU's. */
+#define UPROBE(program, name, function, stages)                                                    \
+	[program] = { name, PROGRAM_UPROBE, function, stages, true, PROGRAM_FOREIGN }
 
 /* A function's hook, and its kprobe for where fentry is refused. */
 #define HOOK(program, fentry, kprobe, function, stages)                                            \
@@ -65,6 +70,16 @@ const struct program_info programs[PROGRAMS] = {
 	[PROGRAM_MMIO] = { "ho_kvm_mmio", PROGRAM_RAW_TP, "kvm_mmio", "exit,signal,wake", false },
 	[PROGRAM_ARMED] = { "ho_armed", PROGRAM_USDT, "stats_armed", "service,io,irq", false,
 			    PROGRAM_OURS },
+	UPROBE(PROGRAM_UP_HANDLED, "ho_up_handled", "virtio_blk_handle_vq", "service"),
+	UPROBE(PROGRAM_UP_PUSH, "ho_up_push", "virtqueue_push", "io,irq"),
+	UPROBE(PROGRAM_UP_NOTIFY, "ho_up_notify", "virtio_notify", "irq"),
+	UPROBE(PROGRAM_UP_NOTIFY_FD, "ho_up_notify_fd", "virtio_notify_irqfd", "irq"),
+	UPROBE(PROGRAM_UP_READ, "ho_up_read", "blk_aio_preadv", "io"),
+	UPROBE(PROGRAM_UP_WRITE, "ho_up_write", "blk_aio_pwritev", "io"),
+	UPROBE(PROGRAM_UP_ZEROES, "ho_up_zeroes", "blk_aio_pwrite_zeroes", "io"),
+	UPROBE(PROGRAM_UP_DISCARD, "ho_up_discard", "blk_aio_pdiscard", "io"),
+	UPROBE(PROGRAM_UP_FLUSH, "ho_up_flush", "blk_aio_flush", "io"),
+	UPROBE(PROGRAM_UP_HANDLE, "ho_up_handle", "virtio_blk_handle_vq", "service,outcomes"),
 };
 
 bool program_on_kick(enum program p)
@@ -97,7 +112,7 @@ char *program_hook(enum program p, char buf[64])
 		[PROGRAM_FENTRY] = "fentry/",	  [PROGRAM_KPROBE] = "kprobe/",
 		[PROGRAM_USDT] = "usdt/handoff:", [PROGRAM_ITER] = "iter/",
 		[PROGRAM_FEXIT] = "fexit/",	  [PROGRAM_TRACEPOINT] = "tp/",
-		[PROGRAM_RUN] = "run/",
+		[PROGRAM_UPROBE] = "uprobe/",	  [PROGRAM_RUN] = "run/",
 	};
 
 	snprintf(buf, 64, "%s%s", kinds[programs[p].kind], programs[p].target);

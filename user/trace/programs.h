@@ -44,6 +44,16 @@ enum program {
 	PROGRAM_PIO,
 	PROGRAM_MMIO,
 	PROGRAM_ARMED,
+	PROGRAM_UP_HANDLED,
+	PROGRAM_UP_PUSH,
+	PROGRAM_UP_NOTIFY,
+	PROGRAM_UP_NOTIFY_FD,
+	PROGRAM_UP_READ,
+	PROGRAM_UP_WRITE,
+	PROGRAM_UP_ZEROES,
+	PROGRAM_UP_DISCARD,
+	PROGRAM_UP_FLUSH,
+	PROGRAM_UP_HANDLE,
 	PROGRAMS,
 };
 
@@ -56,6 +66,7 @@ enum program_kind {
 	PROGRAM_ITER,
 	PROGRAM_FEXIT,
 	PROGRAM_TRACEPOINT, /* "category/name": by its number, through a perf event */
+	PROGRAM_UPROBE,	    /* on a function that the VMM exports; if asked for */
 	PROGRAM_RUN,	    /* attached to nothing: run by the tracer */
 };
 

@@ -8,6 +8,18 @@
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
 
+/* Each stage needs both of its ends. */
+static void uprobe_facts(struct evidence_facts *facts)
+{
+	const bool *on = facts->attached;
+
+	facts->uprobe[STAGE_SERVICE] = on[PROGRAM_UP_HANDLE] && on[PROGRAM_UP_HANDLED];
+	facts->uprobe[STAGE_IO] = on[PROGRAM_UP_HANDLE] && on[PROGRAM_UP_READ] &&
+				  on[PROGRAM_UP_WRITE] && on[PROGRAM_UP_PUSH];
+	facts->uprobe[STAGE_IRQ] = on[PROGRAM_UP_HANDLE] && on[PROGRAM_UP_PUSH] &&
+				   (on[PROGRAM_UP_NOTIFY] || on[PROGRAM_UP_NOTIFY_FD]);
+}
+
 static void take_facts(const struct tracer *t, struct evidence_facts *facts)
 {
 	uint32_t i;
@@ -31,6 +43,7 @@ static void take_facts(const struct tracer *t, struct evidence_facts *facts)
 	facts->consume = facts->attached[PROGRAM_READ] || facts->attached[PROGRAM_SYS_READ] ||
 			 facts->attached[PROGRAM_SYS_EXIT];
 	facts->consume_why = facts->why[PROGRAM_SYS_EXIT];
+	uprobe_facts(facts);
 }
 
 static void put_queue_evidence(struct report *r, const struct evidence_verdict *v)
