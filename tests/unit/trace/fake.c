@@ -103,6 +103,8 @@ struct report *fake_join(struct tracer *t)
 	for (i = 0; i < STATS_MAX_QUEUES; i++) {
 		r->queue[i].outcome_evidence = EVIDENCE_EXACT;
 		r->queue[i].kicks_evidence = EVIDENCE_EXACT;
+		r->queue[i].met_evidence = EVIDENCE_EXACT;
+		r->queue[i].left_evidence = EVIDENCE_EXACT;
 	}
 	for (i = 0; i < STATS_MAX_LOOPS; i++) {
 		r->loop[i].account_evidence = EVIDENCE_EXACT;

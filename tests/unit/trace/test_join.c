@@ -360,6 +360,62 @@ static void test_join__loop_of_a_vmm_that_ended(void **state)
 	report_free(r);
 }
 
+/* A queue that was never kicked is listed under the loop it had before the VMM ended, or under the
+ * one that served its device. */
+static void test_join__loop_of_a_queue_never_kicked(void **state)
+{
+	struct tracer *t = *state;
+	struct stats_queue *second = fake_queue(t) + 1;
+	struct stats_loop *other = fake_loop(t) - 1;
+	struct report *r;
+
+	*other = (struct stats_loop){ .kind = STATS_LOOP_MAIN, .tid = 10 };
+	memcpy(other->id, "main", 5);
+	*second = *fake_queue(t);
+	second->queue = 1;
+	second->ioeventfd = 0;
+	second->loop = fake_queue(t)->loop = other - t->now->loop;
+	fake_kick(t, FAKE_GPA)->served_tid = 11;
+	t->died_ns = FAKE_NOW_NS;
+	r = fake_join(t);
+	assert_string_equal(r->queue[0].loop, "io0");
+	assert_string_equal(r->queue[1].loop, "io0");
+	report_free(r);
+	fake_kick(t, FAKE_GPA)->served_tid = 0;
+	r = fake_join(t);
+	assert_string_equal(r->queue[0].loop, "io0"); /* it was started when it was seen first */
+	assert_string_equal(r->queue[1].loop, "main");
+	report_free(r);
+}
+
+/* What the kicks met, at all addresses of a queue, windows that are open included. */
+static void test_join__what_kicks_met(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	*fake_kick(t, FAKE_GPA) = (struct kick_state){ .row = FAKE_ROW,
+						       .kicks = 10,
+						       .met_asleep = 3,
+						       .met_awake = 2,
+						       .coalesced = 3,
+						       .user_exits = 1,
+						       .pending = 2 };
+	*fake_kick(t, FAKE_GPA + 64) =
+		(struct kick_state){ .row = FAKE_ROW, .kicks = 4, .met_awake = 4 };
+	fake_queue(t)->signals = 13;
+	fake_queue(t)->userspace_kicks = 1;
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].kicks, 14);
+	assert_int_equal(r->queue[0].kicks_asleep, 3);
+	assert_int_equal(r->queue[0].kicks_awake, 6);
+	assert_int_equal(r->queue[0].kicks_coalesced, 3);
+	assert_int_equal(r->queue[0].kicks_open, 1);
+	assert_int_equal(r->queue[0].name_evidence, EVIDENCE_EXACT);
+	assert_int_equal(report_check(r, NULL, NULL), 0);
+	report_free(r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_join__##name, setup, teardown)
@@ -379,6 +435,8 @@ int main(void)
 		TEST(other_addresses),
 		TEST(queue_names_its_loop),
 		TEST(loop_of_a_vmm_that_ended),
+		TEST(loop_of_a_queue_never_kicked),
+		TEST(what_kicks_met),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The VM of fake_vm.h. */
+#include "fake_vm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct foreign *fake_foreign_new(void)
+{
+	struct foreign *f = calloc(1, sizeof(*f));
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	f->pid = FAKE_PID;
+	f->list.n = 1;
+	f->list.vm = vm;
+	f->vm = vm;
+	vm->pid = FAKE_PID;
+	snprintf(vm->kind, sizeof(vm->kind), "qemu");
+	vm->vcpu = calloc(FAKE_VM_MAX, sizeof(*vm->vcpu));
+	vm->queue = calloc(FAKE_VM_MAX, sizeof(*vm->queue));
+	vm->irqfd = calloc(FAKE_VM_MAX, sizeof(*vm->irqfd));
+	return f;
+}
+
+void fake_foreign_free(struct foreign *f)
+{
+	free(f->vm->vcpu);
+	free(f->vm->queue);
+	free(f->vm->irqfd);
+	free(f->vm);
+	free(f);
+}
+
+struct vm_queue *fake_vm_queue(struct foreign *f, uint64_t gpa, const char *device, uint32_t queue,
+			       uint32_t id)
+{
+	struct vm_queue *q = &f->vm->queue[f->vm->n_queues++];
+
+	memset(q, 0, sizeof(*q));
+	q->eventfd.ctx = id + 1000;
+	q->eventfd.id = id;
+	q->eventfd.n_fds = 1;
+	q->eventfd.fd[0] = (int32_t)id + 100;
+	q->n_ways = 1;
+	q->way[0].gpa = gpa;
+	snprintf(q->device, sizeof(q->device), "%s", device);
+	q->queue = queue;
+	q->name_evidence = EVIDENCE_INFERRED;
+	snprintf(q->name_reason, sizeof(q->name_reason), "a guess");
+	return q;
+}
+
+void fake_vm_consumer(struct vm_queue *q, uint32_t tid, enum consumer_how how, const char *comm)
+{
+	struct vm_consumer *c = &q->eventfd.consumer[q->eventfd.n_consumers++];
+
+	c->tid = tid;
+	c->how = how;
+	snprintf(c->comm, sizeof(c->comm), "%s", comm);
+}
+
+void fake_vm_irqfd(struct foreign *f, uint32_t id, uint32_t address, uint32_t data)
+{
+	struct vm_irqfd *i = &f->vm->irqfd[f->vm->n_irqfds++];
+
+	memset(i, 0, sizeof(*i));
+	i->eventfd.id = id;
+	i->is_msi = true;
+	i->message = (struct irq_key){ .address = address, .data = data };
+}
+
+void fake_vm_clear(struct foreign *f)
+{
+	f->vm->n_queues = f->vm->n_irqfds = 0;
+}
+
+uint32_t fake_row(const struct foreign *f, uint64_t gpa)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++)
+		if (f->row[i].used && f->row[i].first.gpa == gpa)
+			return i;
+	return FOREIGN_NONE;
+}
+
+uint32_t fake_told(struct foreign *f)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++) {
+		n += f->row[i].stale;
+		f->row[i].stale = false;
+	}
+	return n;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Whose an interrupt is: votes, and the guess before there are any. */
+#include <lib/tap.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_vm.h"
+
+#define ADDRESS 0xfee00000
+
+struct scene {
+	struct foreign *f;
+	struct kernel_view *view;
+};
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+
+	s->f = fake_foreign_new();
+	s->view = calloc(1, sizeof(*s->view));
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+
+	fake_foreign_free(s->f);
+	free(s->view);
+	free(s);
+	return 0;
+}
+
+static void set_votes(struct scene *s, uint32_t row, uint32_t data, uint64_t count)
+{
+	struct kernel_view *v = s->view;
+	uint32_t i;
+
+	for (i = 0; i < v->n_votes; i++)
+		if (v->vote[i].vote.row == row && v->vote[i].vote.msi.data == data)
+			break;
+	v->vote[i].vote = (struct irq_vote){ .msi = { ADDRESS, data }, .row = row };
+	v->vote[i].count = count;
+	if (i == v->n_votes)
+		v->n_votes++;
+}
+
+static uint32_t message(const struct scene *s, uint32_t row)
+{
+	return s->f->row[row].to_tell.msi.data;
+}
+
+/* Two thirds of a queue's votes decide, three at least. */
+static void test_foreign_votes__majority(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 2);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 0);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_ABSENT);
+	set_votes(s, 0, 33, 10);
+	set_votes(s, 0, 34, 8);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 0);
+	set_votes(s, 0, 33, 16);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 33);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_EXACT);
+}
+
+/* The guest moves the vector: what was voted before the last decision does not count any more. */
+static void test_foreign_votes__vector_moves(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100000);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 33);
+	set_votes(s, 0, 47, 5);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 47);
+}
+
+/* A queue that takes no interrupts gets strays of its neighbour's, which is not its own. */
+static void test_foreign_votes__strays(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	fake_vm_queue(s->f, 0xfe003004, "d", 1, 8);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 4000);
+	set_votes(s, 1, 33, 50);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 33);
+	assert_int_equal(message(s, 1), 0);
+	/* But two may share one. */
+	set_votes(s, 1, 33, 3500);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 1), 33);
+}
+
+/* A VMM makes a device's interrupts, then its queues, each in order: by that, until votes come. */
+static void test_foreign_votes__guess(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_irqfd(s->f, 11, ADDRESS, 42);
+	fake_vm_irqfd(s->f, 10, ADDRESS, 41);
+	fake_vm_queue(s->f, 0xfe003000, "a", 0, 12);
+	fake_vm_queue(s->f, 0xfe003004, "a", 1, 13);
+	/* Another device, started later, one of whose queues has no vector. */
+	fake_vm_irqfd(s->f, 20, ADDRESS, 51);
+	fake_vm_queue(s->f, 0xfe103000, "b", 0, 22);
+	fake_vm_queue(s->f, 0xfe103004, "b", 1, 23);
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 41);
+	assert_int_equal(message(s, 1), 42);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_INFERRED);
+	assert_int_equal(message(s, 2), 0);
+	assert_int_equal(message(s, 3), 0);
+	set_votes(s, 0, 42, 9);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 42);
+	/* A walk does not put the guess back. */
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 42);
+	assert_int_equal(message(s, 1), 42);
+}
+
+/* Ids that were used again lie anywhere: one device minds that not. */
+static void test_foreign_votes__guess_for_one_device(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "a", 0, 12);
+	fake_vm_queue(s->f, 0xfe003004, "a", 1, 13);
+	fake_vm_irqfd(s->f, 30, ADDRESS, 42);
+	fake_vm_irqfd(s->f, 2, ADDRESS, 41);
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 41);
+	assert_int_equal(message(s, 1), 42);
+}
+
+/* A queue that goes leaves its message: it may be another's next. */
+static void test_foreign_votes__gone_queue_has_none(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 33);
+	fake_vm_clear(s->f);
+	foreign_take_vm(s->f);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 0);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_ABSENT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_foreign_votes__##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(majority), TEST(vector_moves),	    TEST(strays),
+		TEST(guess),	TEST(guess_for_one_device), TEST(gone_queue_has_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
