@@ -20,6 +20,7 @@
 #define REPORT_GUEST_KEYS   128
 #define REPORT_HOOKS_TEXT   1536 /* every program's hook fits */
 #define REPORT_ALARMS	    16
+#define REPORT_LATE	    1024 /* entries of a queue that may be under way */
 #define REPORT_FRAMES	    24
 #define REPORT_FRAME	    80
 
@@ -186,6 +187,11 @@ struct report {
 	char comm[STATS_NAME_LEN];
 	char vmm_kind[16]; /* "handoff", "qemu", "unknown", ... */
 	bool vmm_alive;
+	/*
+	 * Traced from its middle on: of what was under way then, a queue of buffers at most, the
+	 * VMM counts the end although nobody saw the beginning.
+	 */
+	bool late;
 	int64_t start_realtime_ns; /* CLOCK_REALTIME at the start */
 	uint64_t duration_ns;
 

@@ -89,7 +89,6 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (!t->config.lost_after_ns)
 		t->config.lost_after_ns = LOST_AFTER_NS;
 	kernel.lost_after_ns = t->config.lost_after_ns;
-	kernel.measure_cost = config->measure_cost;
 	snprintf(t->no_bpf_reason, sizeof(t->no_bpf_reason), "%s",
 		 config->no_bpf_reason ? config->no_bpf_reason : "BPF was not asked for");
 	t->before = calloc(1, sizeof(*t->before));
@@ -123,6 +122,18 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	return 0;
 }
 
+/* Has anything come by any queue before the tracer was there? */
+static bool has_begun(const struct stats_page *page)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++)
+		if (page->queue[i].signals || page->queue[i].userspace_kicks ||
+		    page->queue[i].requests)
+			return true;
+	return false;
+}
+
 struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 {
 	struct tracer *t = calloc(1, sizeof(*t));
@@ -132,6 +143,7 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 		return NULL;
 	}
 	t->pidfd = -1;
+	cost_init(&t->cost, config->measure_cost);
 	if (tracer_init(t, config, err)) {
 		tracer_free(t);
 		return NULL;
@@ -141,13 +153,16 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 	/* The names are the caller's; foreign has its copy. */
 	t->config.names = NULL;
 	t->config.given = NULL;
+	begin_cost(t, t->start_ns, 0);
 	if (t->foreign) {
+		t->late = true;
 		foreign_fill(t->foreign, t->now);
 		remember_names(t, t->now);
 		t->alarms = alarms_new(t);
 		return t;
 	}
 	stats_map_copy(t->stats, t->before);
+	t->late = has_begun(t->before);
 	remember_names(t, t->before);
 	return t;
 }

@@ -185,9 +185,29 @@ static int make_page(struct tracer *t, int64_t *now_ns, struct error *err)
 	return 0;
 }
 
+void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
+{
+	if (!t->kernel || t->died_ns || !cost_next(&t->cost) || kernel_cost_begin(t->kernel))
+		return;
+	t->cost.on = true;
+	t->cost.since_ns = now_ns;
+	t->cost.kicks = kicks;
+}
+
+static void put_cost(struct tracer *t, struct report *r, int64_t now_ns)
+{
+	uint64_t kick_side_ns, all_ns;
+
+	if (t->cost.on && !kernel_cost_end(t->kernel, &kick_side_ns, &all_ns))
+		cost_take(&t->cost, now_ns, r->io.kicks, kick_side_ns, all_ns);
+	t->cost.on = false;
+	r->tracer_cpu = t->cost.cpu;
+	r->tracer_kick_ns = t->cost.kick_ns;
+	begin_cost(t, now_ns, r->io.kicks);
+}
+
 int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 {
-	uint64_t run_ns = t->kernel ? kernel_run_ns(t->kernel) : 0;
 	int64_t now_ns;
 	int ret;
 
@@ -204,12 +224,11 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	put_vmm(t, r);
 	put_evidence(t, r);
 	r->start_realtime_ns = t->start_realtime_ns;
+	r->late = t->late;
 	r->duration_ns = now_ns - t->start_ns;
 	memcpy(r->loss, t->view.loss, sizeof(r->loss));
 	if (t->foreign)
 		r->loss[LOSS_MAPS] += t->foreign->no_room;
-	r->tracer_cpu = run_ns && r->duration_ns ? (double)run_ns / r->duration_ns : -1;
-	r->tracer_kick_ns = -1;
 	join_queues(t, r, now_ns);
 	join_irq_total(t, r);
 	join_io(t, r);
@@ -217,6 +236,7 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	join_vcpus(t, r);
 	join_exit_reasons(t, r);
 	join_handovers(t, r);
+	put_cost(t, r, now_ns);
 	if (t->alarms)
 		alarms_check(t, r, now_ns);
 	return 0;

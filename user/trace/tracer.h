@@ -10,6 +10,7 @@
 
 #include <handoff/report.h>
 #include <handoff/trace.h>
+#include "cost.h"
 #include "evidence.h"
 #include "foreign.h"
 #include "host.h"
@@ -31,8 +32,10 @@ struct tracer {
 	struct foreign *foreign; /* NULL: our VMM */
 	struct alarms *alarms;	 /* NULL: none are looked for */
 	struct folded *folded;	 /* NULL: not asked for */
+	struct cost cost;
 	struct host host;
 	int64_t start_ns, start_realtime_ns;
+	bool late; /* the guest ran already */
 	int64_t died_ns; /* when we first saw that the VMM was gone; 0 = it lives */
 	/* Private copies: at the start, at this snapshot. Of a VMM that is not ours: made up from
 	 * what discovery and the maps tell, `before` all 0. */
@@ -47,6 +50,8 @@ struct tracer {
 
 /* Notes when the VMM has ended: a pidfd becomes readable then, whether or not it was waited for. */
 void look_if_alive(struct tracer *t);
+/* The next interval may be a sample of the tracer's own cost. */
+void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks);
 /* Where the queues are by a copy of the stats page, for programs that have heard nothing of them.
  */
 void place_queues(struct kernel *k, const struct stats_page *page);

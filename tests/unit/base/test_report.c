@@ -226,6 +226,24 @@ static void test_report__check_of_a_stopped_vm(void **state)
 	report_free(r);
 }
 
+/* Traced from its middle on, what was under way at the start counts on one side only: up to a queue
+ * of it. */
+static void test_report__check_of_a_late_start(void **state)
+{
+	struct report *r = good();
+
+	r->n_guest = 0;
+	r->queue[0].kicks_vmm = r->queue[0].kicks + REPORT_LATE;
+	r->queue[0].completions = r->queue[0].requests + REPORT_LATE;
+	assert_int_equal(report_check(r, NULL, NULL), 2);
+	r->late = true;
+	assert_int_equal(report_check(r, NULL, NULL), 0);
+	r->queue[0].kicks_vmm++;
+	r->queue[0].completions++;
+	assert_int_equal(report_check(r, NULL, NULL), 2);
+	report_free(r);
+}
+
 /* A VMM that tells nothing is not held against counts it does not have. */
 static void test_report__check_of_a_foreign_vmm(void **state)
 {
@@ -316,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_report__check_finds_each),
 		cmocka_unit_test(test_report__check_accepts_clock_steps),
 		cmocka_unit_test(test_report__check_of_a_stopped_vm),
+		cmocka_unit_test(test_report__check_of_a_late_start),
 		cmocka_unit_test(test_report__check_of_a_foreign_vmm),
 		cmocka_unit_test(test_report__check_of_a_live_vm),
 		cmocka_unit_test(test_report__subtract_after_naming),
