@@ -22,7 +22,9 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	const struct thread_row *thread = NULL;
 	struct evidence_queue_facts facts = {
 		.consume = q->met_evidence == EVIDENCE_EXACT,
-		.handler = state->handled,
+		/* Attached, and nothing came by that it did not see. */
+		.handler = state->handled ||
+			   (!seen->kicks && q->stage[STAGE_SERVICE].evidence == EVIDENCE_EXACT),
 		.kicks = seen->kicks,
 		.interrupts = state->interrupts,
 		.msi = row->msi_evidence,
@@ -36,6 +38,21 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	if (facts.msi == EVIDENCE_ABSENT && state->interrupts)
 		facts.msi = EVIDENCE_INFERRED;
 	q->arrivals_evidence = evidence_arrivals(&facts, q->arrivals_reason);
+}
+
+/* Uprobes that are attached see blocks only: another device's queue has a handler of its own. */
+static void lack_handler(struct report_queue *q)
+{
+	enum stage s;
+
+	for (s = STAGE_SERVICE; s <= STAGE_IRQ; s++) {
+		if (q->stage[s].evidence == EVIDENCE_ABSENT)
+			continue;
+		q->stage[s].evidence = EVIDENCE_ABSENT;
+		snprintf(q->stage[s].reason, sizeof(q->stage[s].reason),
+			 "no uprobe was hit by this queue: not a disk's, or served without its "
+			 "eventfd being read yet");
+	}
 }
 
 void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
@@ -59,7 +76,12 @@ void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned
 	for (o = 0; o < OUTCOMES; o++)
 		q->arrivals += q->outcome[o];
 	q->vmm_evidence = EVIDENCE_ABSENT;
-	q->requests_evidence = state->submitted ? EVIDENCE_EXACT : EVIDENCE_ABSENT;
+	q->requests_evidence = q->arrivals_evidence == EVIDENCE_EXACT &&
+					       q->stage[STAGE_IO].evidence == EVIDENCE_EXACT
+				       ? EVIDENCE_EXACT
+				       : EVIDENCE_ABSENT;
+	if (q->arrivals_evidence != EVIDENCE_EXACT)
+		lack_handler(q);
 	q->requests = state->submitted;
 	q->completions = state->completed;
 }

@@ -35,7 +35,7 @@ struct tracer {
 	struct cost cost;
 	struct host host;
 	int64_t start_ns, start_realtime_ns;
-	bool late; /* the guest ran already */
+	bool late;	 /* the guest ran already */
 	int64_t died_ns; /* when we first saw that the VMM was gone; 0 = it lives */
 	/* Private copies: at the start, at this snapshot. Of a VMM that is not ours: made up from
 	 * what discovery and the maps tell, `before` all 0. */

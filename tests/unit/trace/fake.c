@@ -99,8 +99,11 @@ struct report *fake_join(struct tracer *t)
 {
 	struct report *r = report_new();
 	unsigned int i;
+	enum stage s;
 
 	for (i = 0; i < STATS_MAX_QUEUES; i++) {
+		for (s = 0; s < STAGES; s++)
+			r->queue[i].stage[s].evidence = EVIDENCE_EXACT;
 		r->queue[i].outcome_evidence = EVIDENCE_EXACT;
 		r->queue[i].kicks_evidence = EVIDENCE_EXACT;
 		r->queue[i].met_evidence = EVIDENCE_EXACT;

@@ -125,6 +125,29 @@ static void test_foreign_join__uprobes(void **state)
 	report_free(r);
 }
 
+/* Uprobes that are attached and see nothing of a queue that is kicked tell nothing of it. */
+static void test_foreign_join__uprobes_of_others(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	r = join(t);
+	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_EXACT);
+	assert_int_equal(r->queue[0].stage[STAGE_IO].evidence, EVIDENCE_EXACT);
+	report_free(r);
+	*kick(t) = (struct kick_state){
+		.row = 1, .kicks = 5, .notified = 5, .consumed = 5, .met_asleep = 5
+	};
+	t->view.queue[0] = (struct queue_state){ .interrupts = 5, .tid = TID };
+	r = join(t);
+	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_INFERRED);
+	assert_int_equal(r->queue[0].requests_evidence, EVIDENCE_ABSENT);
+	assert_int_equal(r->queue[0].stage[STAGE_IO].evidence, EVIDENCE_ABSENT);
+	assert_true(strlen(r->queue[0].stage[STAGE_IO].reason) > 10);
+	assert_int_equal(r->queue[0].stage[STAGE_RUNQ].evidence, EVIDENCE_EXACT);
+	report_free(r);
+}
+
 /* A guest that takes no interrupts: what spins find is not known, and not 0. */
 static void test_foreign_join__no_interrupts(void **state)
 {
@@ -289,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(outcomes),
 		TEST(uprobes),
+		TEST(uprobes_of_others),
 		TEST(no_interrupts),
 		TEST(lost),
 		TEST(gone_queue),
