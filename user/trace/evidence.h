@@ -52,6 +52,7 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 /* What is known of a queue of a VMM that is not ours. */
 struct evidence_queue_facts {
 	bool consume, handler; /* as evidence_facts; handler: seen at this queue too */
+	bool no_eventfd;       /* not known: its address was given by hand */
 	uint64_t kicks;	       /* seen */
 	uint64_t interrupts;   /* of its message, by a thread of the VMM */
 	uint64_t loop_irqs;    /* of any message, by the thread that serves it */

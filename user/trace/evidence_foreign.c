@@ -15,6 +15,8 @@ static const char *why_untold(const struct evidence_queue_facts *f)
 {
 	if (!f->consume)
 		return "reads of eventfds cannot be seen";
+	if (f->no_eventfd)
+		return "its eventfd is not known: only its address was given";
 	if (f->kicks && !f->interrupts && !f->loop_irqs)
 		return "the guest takes no interrupts: what a spin finds leaves no trace; "
 		       "--uprobes sees it";

@@ -42,6 +42,7 @@ static void foreign_take(struct foreign *f, struct vm_list *list)
 	f->list = *list;
 	f->vm = vm;
 	memset(list, 0, sizeof(*list));
+	foreign_add_given(f);
 	if (f->has_names)
 		vm_name_queues(vm, &f->names);
 	foreign_take_vm(f);
@@ -102,12 +103,15 @@ bool foreign_has_rings(const struct foreign *f)
 struct foreign *foreign_new(const struct tracer_config *config, struct error *err)
 {
 	struct foreign *f = calloc(1, sizeof(*f));
+	uint32_t i;
 
 	if (!f) {
 		error_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	f->pid = config->pid;
+	for (i = 0; i < config->n_given; i++)
+		foreign_give(f, &config->given[i]);
 	if (config->names)
 		foreign_set_names(f, config->names);
 	f->discover = discover_new(err);
@@ -138,9 +142,16 @@ void foreign_free(struct foreign *f)
 
 int foreign_refresh(struct foreign *f, struct kernel *k, struct error *err)
 {
-	int ret = foreign_walk(f, 1, err);
+	struct vm_change change;
+	int ret;
 
-	if (ret || !k)
+	/* Emptied before the walk: what changes while we walk makes the descriptor readable again.
+	 */
+	(void)kernel_changes(k);
+	while (kernel_next_change(k, &change))
+		foreign_hear(f, &change);
+	ret = foreign_walk(f, 1, err);
+	if (ret)
 		return ret;
 	foreign_tell(f, k);
 	if (foreign_has_rings(f) && !f->rings) {

@@ -3,8 +3,8 @@
  * A VMM that is not ours, as discovery sees it, made into the rows of a private stats page, so that
  * join.c and loops.c work for it too. A row belongs to a queue by its first way to be kicked (bus,
  * address, value): so it survives a reset, where a VMM makes new eventfds; one whose queue has gone
- * keeps its counts. Files: foreign.c (life, page), foreign_rows.c, foreign_loops.c,
- * foreign_votes.c. One thread at a time.
+ * keeps its counts. Files: foreign.c (life, page), foreign_given.c, foreign_rows.c,
+ * foreign_loops.c, foreign_votes.c. One thread at a time.
  */
 #ifndef TRACE_FOREIGN_H
 #define TRACE_FOREIGN_H
@@ -22,6 +22,7 @@ struct foreign_row {
 	bool used;
 	bool present;	       /* the VM has the queue now */
 	bool stale;	       /* `to_tell` is not what the programs were told */
+	bool had_eventfd;      /* some time: else nobody's reads can be seen */
 	struct kick_key first; /* whose row it is */
 	char device[VM_NAME];
 	uint32_t queue;
@@ -54,6 +55,13 @@ struct foreign_votes {
 	} seen[MODEL_MAX_VOTES];
 };
 
+/* A queue's address that no walk told of. */
+#define FOREIGN_GIVEN (2 * STATS_MAX_QUEUES)
+struct foreign_given {
+	struct kick_key way;
+	int32_t fd; /* of the eventfd that was registered for it; -1 = given by hand */
+};
+
 struct foreign {
 	pid_t pid;
 	struct discover *discover; /* NULL: see evidence of vm */
@@ -61,6 +69,8 @@ struct foreign {
 	struct vm *vm; /* of list; NULL = none yet. Stays as it was last when the VMM has ended */
 	bool has_names;
 	struct vm_names names;
+	uint32_t n_given;
+	struct foreign_given given[FOREIGN_GIVEN];
 	struct foreign_row row[STATS_MAX_QUEUES];
 	struct foreign_loop loop[STATS_MAX_LOOPS];
 	struct foreign_votes votes;
@@ -73,7 +83,7 @@ struct foreign *foreign_new(const struct tracer_config *config, struct error *er
 void foreign_free(struct foreign *f);
 
 /*
- * Walks again, and tells the programs (k may be NULL) what has changed. A VM that is gone changes
+ * Walks again, and tells the programs what has changed. A VM that is gone changes
  * nothing. 0 or -errno with err.
  */
 int foreign_refresh(struct foreign *f, struct kernel *k, struct error *err) MUST_CHECK;
@@ -95,6 +105,11 @@ const struct vm_queue *foreign_queue(const struct foreign *f, uint32_t row);
 
 /* --- the files' own, each pure -------------------------------------------------------------- */
 
+/* An address given by hand, and a registration that was heard of. */
+void foreign_give(struct foreign *f, const struct kick_key *way);
+void foreign_hear(struct foreign *f, const struct vm_change *change);
+/* Into f->vm. */
+void foreign_add_given(struct foreign *f);
 /* All of the VM that f->vm is now. */
 void foreign_take_vm(struct foreign *f);
 /* Rows of the queues of f->vm. */

@@ -22,6 +22,7 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	const struct thread_row *thread = NULL;
 	struct evidence_queue_facts facts = {
 		.consume = q->met_evidence == EVIDENCE_EXACT,
+		.no_eventfd = !row->had_eventfd,
 		/* Attached, and nothing came by that it did not see. */
 		.handler = state->handled ||
 			   (!seen->kicks && q->stage[STAGE_SERVICE].evidence == EVIDENCE_EXACT),
@@ -38,6 +39,10 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	if (facts.msi == EVIDENCE_ABSENT && state->interrupts)
 		facts.msi = EVIDENCE_INFERRED;
 	q->arrivals_evidence = evidence_arrivals(&facts, q->arrivals_reason);
+	if (row->had_eventfd)
+		return;
+	q->met_evidence = EVIDENCE_ABSENT;
+	q->outcome_evidence = EVIDENCE_ABSENT;
 }
 
 /* Uprobes that are attached see blocks only: another device's queue has a handler of its own. */

@@ -114,6 +114,7 @@ static void take_queue(struct foreign_row *row, const struct vm_queue *q)
 		queue.fd[i] = q->eventfd.fd[i];
 	queue.msi = row->to_tell.msi;
 	row->present = true;
+	row->had_eventfd |= queue.ctx || queue.n_fds;
 	if (!has_way(q, &row->first))
 		row->first = q->way[0];
 	take_name(row, q);

@@ -194,8 +194,6 @@ int tracer_refresh(struct tracer *t, struct error *err)
 	look_if_alive(t);
 	if (!t->foreign || t->died_ns)
 		return 0;
-	/* Emptied first: what changes while we walk makes it readable again. */
-	(void)kernel_changes(t->kernel);
 	return foreign_refresh(t->foreign, t->kernel, err);
 }
 
