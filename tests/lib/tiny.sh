@@ -19,11 +19,11 @@ tiny_line() {
 tiny_start() {
 	local name=$1 in out line
 	shift
-	rm -f "$tmp/$name.in" "$tmp/$name.out"
-	mkfifo "$tmp/$name.in" "$tmp/$name.out" || return
-	"$tiny_vmm" "$@" <"$tmp/$name.in" >"$tmp/$name.out" 2>"$tmp/$name.tiny" &
+	rm -f "$tmp/$name.tiny-in" "$tmp/$name.tiny-out"
+	mkfifo "$tmp/$name.tiny-in" "$tmp/$name.tiny-out" || return
+	"$tiny_vmm" "$@" <"$tmp/$name.tiny-in" >"$tmp/$name.tiny-out" 2>"$tmp/$name.tiny" &
 	tiny_pid=$!
-	exec {in}>"$tmp/$name.in" {out}<"$tmp/$name.out"
+	exec {in}>"$tmp/$name.tiny-in" {out}<"$tmp/$name.tiny-out"
 	tiny_in[$name]=$in tiny_out[$name]=$out
 	tiny_line "$name" || return
 	tiny_consumer=${line#*consumer=}

@@ -43,10 +43,11 @@ static void print_queue(const struct vmm *v, const struct tiny_queue *q)
 {
 	const struct tiny_consumer *c = &v->consumer[q->index % v->o.styles];
 
-	printf("%s{\"queue\":%u,\"gpa\":\"0x%llx\",\"bus\":\"%s\",\"kicks\":%llu,\"posts\":%llu,"
-	       "\"served\":%llu,",
-	       q->index ? "," : "", q->index, (ull)q->at.gpa, q->at.pio ? "pio" : "mmio",
-	       (ull)q->ring->kicked, (ull)q->ring->posted, (ull)q->ring->served);
+	printf("%s{\"queue\":%u,\"gpa\":\"0x%llx\",\"address\":%llu,\"bus\":\"%s\",",
+	       q->index ? "," : "", q->index, (ull)q->at.gpa, (ull)q->at.gpa,
+	       q->at.pio ? "pio" : "mmio");
+	printf("\"kicks\":%llu,\"posts\":%llu,\"served\":%llu,", (ull)q->ring->kicked,
+	       (ull)q->ring->posted, (ull)q->ring->served);
 	printf("\"reads\":%llu,\"reads_empty\":%llu,\"sum\":%llu,\"serves\":%llu,"
 	       "\"spurious\":%llu,\"spin_hits\":%llu,\"user_kicks\":%llu,",
 	       (ull)q->reads, (ull)q->reads_empty, (ull)q->sum, (ull)q->serves, (ull)q->spurious,
