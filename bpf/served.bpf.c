@@ -61,6 +61,25 @@ __attribute__((noinline)) int way_consumed(__u32 row, __u32 way, __u32 tid, __u6
 	return 1;
 }
 
+/*
+ * Does what was read announce anything? A spin may find the work before its kick is read: then its
+ * interrupt comes between the two.
+ */
+static __always_inline bool announces(const struct queue_binding *b, const struct queue_state *q)
+{
+	struct kick_state *state;
+	__u32 i;
+
+	if (!q->irq_polled)
+		return true;
+	for (i = 0; i < QUEUE_WAYS && i < b->ways.n; i++) {
+		state = bpf_map_lookup_elem(&kicks, &b->ways.way[i]);
+		if (state && state->last_ns > q->last_irq_ns)
+			return true;
+	}
+	return false;
+}
+
 __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals)
 {
 	struct queue_binding *b = bpf_map_lookup_elem(&bindings, &row);
@@ -77,10 +96,12 @@ __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals
 		way_consumed(row, i, tid, signals, now);
 	q->last_serve_ns = now;
 	q->tid = tid;
-	q->kicked = 1;
 	q->kicked_hd = 1;
 	t->served |= 1ull << (row & 63);
-	t->open |= 1ull << (row & 63);
+	if (announces(b, q)) {
+		q->kicked = 1;
+		t->open |= 1ull << (row & 63);
+	}
 	account_consume(t, now);
 	if (tid == current_tid())
 		uprobe_consumed(row, now);
@@ -131,6 +152,7 @@ static __always_inline bool interrupted(__u32 row, __u32 tid, __u64 now)
 	kicked = q->kicked;
 	q->kicked = 0;
 	q->polled += !kicked;
+	q->irq_polled = !kicked;
 	q->interrupts++;
 	q->last_irq_ns = now;
 	q->last_serve_ns = now;

@@ -113,7 +113,7 @@ struct queue_state {
 	__u32 kicked;		    /* 1 = a kick was consumed since the last interrupt */
 	__u32 kicked_hd;	    /* 1 = a kick was consumed since the handler was last entered */
 	__u32 tid;		    /* the thread that served it last; 0 = not seen */
-	__u32 pad;
+	__u32 irq_polled;	    /* 1 = the last interrupt is among polled */
 };
 
 /*

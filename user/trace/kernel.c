@@ -184,8 +184,8 @@ void kernel_attach(struct kernel *k, enum program p)
 		return;
 	}
 	if (programs[p].kind == PROGRAM_UPROBE) {
-		k->link[p] = uprobe_attach(kernel_program_of(k, p), p, k->config.pid,
-					   k->config.uprobes_slow, state->why, sizeof(state->why));
+		k->link[p] = uprobe_attach(kernel_program_of(k, p), p, &k->config, state->why,
+					   sizeof(state->why));
 		state->attached = k->link[p];
 		return;
 	}

@@ -22,7 +22,8 @@ struct kernel_config {
 	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
 	bool uprobes;	     /* of a foreign VMM: on functions it exports, where they are cheap */
 	bool uprobes_slow;   /* and elsewhere */
-	bool rings;	     /* of a foreign VMM: kernel_watch_rings from the start */
+	const char *uprobe_on; /* all on this function instead: a trial. NULL = their own */
+	bool rings;	       /* of a foreign VMM: kernel_watch_rings from the start */
 	/* Called when the VMM's word on where its queues are is heard, before anything is counted:
 	 * the time for kernel_place. May be NULL. */
 	void (*place)(struct kernel *k, void *opaque);

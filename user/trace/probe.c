@@ -28,6 +28,9 @@ static void probe_program(enum program p, struct tracer_program_probe *probe)
 	config.skip[p] = false;
 	config.foreign = programs[p].use == PROGRAM_FOREIGN;
 	config.rings = config.foreign;
+	config.uprobes = programs[p].kind == PROGRAM_UPROBE;
+	config.uprobes_slow = true;
+	config.uprobe_on = "tracer_probe_host";
 	snprintf(probe->name, sizeof(probe->name), "%s", programs[p].name);
 	program_hook(p, probe->hook);
 	snprintf(probe->stages, sizeof(probe->stages), "%s", programs[p].stages);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
+#include "kernel.h"
 #include "libbpf_log.h"
 #include "uprobe_place.h"
 
@@ -153,27 +154,26 @@ int uprobe_find(const char *path, const char *symbol, uint32_t needs, struct upr
 	return ret;
 }
 
-struct bpf_link *uprobe_attach(const struct bpf_program *program, enum program p, pid_t pid,
-			       bool slow, char *why, size_t size)
+struct bpf_link *uprobe_attach(const struct bpf_program *program, enum program p,
+			       const struct kernel_config *config, char *why, size_t size)
 {
-	bool returns = needs_of[p] & UPROBE_RSP;
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = returns);
+	const char *symbol = config->uprobe_on ?: programs[p].target;
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = needs_of[p] & UPROBE_RSP);
 	struct uprobe_spot spot;
 	struct bpf_link *link;
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (uprobe_find(path, programs[p].target, needs_of[p], &spot)) {
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)config->pid);
+	if (uprobe_find(path, symbol, needs_of[p], &spot)) {
 		snprintf(why, size, "%s", spot.why);
 		return NULL;
 	}
-	if (!spot.cheap && !slow) {
-		snprintf(why, size, "%s: %s (--uprobes=all attaches it)", programs[p].target,
-			 spot.why);
+	if (!spot.cheap && !config->uprobes_slow) {
+		snprintf(why, size, "%s: %s (--uprobes=all attaches it)", symbol, spot.why);
 		return NULL;
 	}
 	libbpf_log_begin();
-	link = bpf_program__attach_uprobe_opts(program, pid, path, spot.file_offset, &opts);
+	link = bpf_program__attach_uprobe_opts(program, config->pid, path, spot.file_offset, &opts);
 	if (!link)
 		libbpf_log_why(-errno, why, size);
 	return link;

@@ -13,6 +13,7 @@
 #include <handoff/compiler.h>
 #include "programs.h"
 
+struct kernel_config;
 struct bpf_program;
 struct bpf_link;
 
@@ -31,10 +32,12 @@ int uprobe_find(const char *path, const char *symbol, uint32_t needs,
 		struct uprobe_spot *spot) MUST_CHECK;
 
 /*
- * Attaches the program of a PROGRAM_UPROBE to process `pid`. NULL with why: the process exports no
- * such function; it would be single-stepped and `slow` is false; or the kernel refuses.
+ * Attaches the program of a PROGRAM_UPROBE to the process of `config`. NULL with why: the process
+ * exports no such function; it would be single-stepped, and that is not wanted; or the kernel
+ * refuses.
  */
-struct bpf_link *uprobe_attach(const struct bpf_program *program, enum program p, pid_t pid,
-			       bool slow, char *why, size_t size) MUST_CHECK;
+struct bpf_link *uprobe_attach(const struct bpf_program *program, enum program p,
+			       const struct kernel_config *config, char *why,
+			       size_t size) MUST_CHECK;
 
 #endif
