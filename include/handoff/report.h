@@ -68,7 +68,8 @@ struct report_queue {
 	uint64_t kicks_asleep, kicks_awake, kicks_coalesced, kicks_open;
 	/*
 	 * Interrupts KVM accepted with the queue's MSI message, where the evidence of stage inject
-	 * is not absent; `interrupts` are those the VMM signalled. posted: of the accepted, those
+	 * is not absent; `interrupts` are those the VMM signalled, by its own count or by its
+	 * threads' messages. posted: of the accepted, those
 	 * that hardware delivered into the running guest (APICv, AVIC): they have no `enter`.
 	 */
 	uint64_t injected, posted;

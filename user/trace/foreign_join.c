@@ -87,6 +87,7 @@ void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned
 				       : EVIDENCE_ABSENT;
 	if (q->arrivals_evidence != EVIDENCE_EXACT)
 		lack_handler(q);
+	q->interrupts = state->interrupts;
 	q->requests = state->submitted;
 	q->completions = state->completed;
 }

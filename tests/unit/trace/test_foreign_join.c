@@ -90,6 +90,7 @@ static void test_foreign_join__outcomes(void **state)
 				 r->queue[0].kicks_open,
 			 20);
 	assert_int_equal(r->queue[0].wasted_kicks, 20 - 9 - 2 - 1);
+	assert_int_equal(r->queue[0].interrupts, 40);
 	assert_int_equal(r->queue[0].vmm_evidence, EVIDENCE_ABSENT);
 	assert_int_equal(r->queue[0].requests_evidence, EVIDENCE_ABSENT);
 	assert_int_equal(r->queue[0].name_evidence, EVIDENCE_INFERRED);
