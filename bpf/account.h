@@ -29,7 +29,7 @@ static __always_inline void account_consume(struct thread_state *t, __u64 now)
 /* `kicked`: a kick of the interrupt's queue was consumed since its last one. */
 static __always_inline void account_irq(struct thread_state *t, bool kicked, __u64 now)
 {
-	__u64 ns = account_take(t, EVENT_IRQ, now);
+	__u64 ns = account_take(t, EVENT_DONE, now);
 
 	t->row.loop.irqs++;
 	if (kicked) {
@@ -38,6 +38,24 @@ static __always_inline void account_irq(struct thread_state *t, bool kicked, __u
 	}
 	t->row.loop.polled_ns += ns;
 	t->row.loop.polled_irqs++;
+}
+
+/* An eventfd that holds nothing: after an interrupt, or another such look, the loop was spinning.
+ */
+static __always_inline void account_empty(struct thread_state *t, __u64 now)
+{
+	struct loop_state *loop = &t->row.loop;
+	__u32 before = t->event;
+	__u64 ns;
+
+	loop->reads_empty++;
+	if (before == EVENT_RUN)
+		return;
+	ns = account_take(t, EVENT_DONE, now);
+	if (before == EVENT_CONSUME)
+		loop->handling_ns += ns;
+	else
+		loop->waste_ns += ns;
 }
 
 /* What follows a consumption is the handler; what precedes any event is not known. */
@@ -53,7 +71,7 @@ static __always_inline void account_out(struct thread_state *t, bool runnable, _
 		return;
 	}
 	loop->sleeps++;
-	if (t->event == EVENT_IRQ)
+	if (t->event == EVENT_DONE)
 		loop->waste_ns += ns;
 	else if (t->event == EVENT_CONSUME)
 		loop->handling_ns += ns;

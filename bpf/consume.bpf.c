@@ -4,6 +4,7 @@
  * kernel's own function can be hooked (every way to read: read(), blocking or not, io_uring);
  * elsewhere at the end of the system call, and where io_uring completes a request.
  */
+#include "account.h"
 #include "change.h"
 #include "drift.bpf.h"
 #include "served.h"
@@ -42,10 +43,11 @@ static __always_inline void has_read(__u32 row, long ret, __u64 signals)
 
 	if (!t)
 		return;
+	t->reads = 1;
 	if (ret == EVENTFD_BYTES)
 		queue_consumed(row - 1, t->row.tid, signals);
 	else
-		t->row.loop.reads_empty++;
+		account_empty(t, bpf_ktime_get_ns());
 }
 
 static __always_inline bool read_ends(long ret)

@@ -149,7 +149,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	t->row.loop.cpu = bpf_get_smp_processor_id();
 	if (config.foreign)
 		account_in(t, now);
-	if (is_consumer(next->pid))
+	if (!t->reads && is_consumer(next->pid))
 		queues_looked_at(next->pid);
 	if (!t->runnable_ns)
 		return;

@@ -57,10 +57,11 @@ struct thread_state {
 	__u64 open;	/* a kick of theirs was consumed since their last interrupt */
 	__u64 carry_ns; /* on a CPU since its last event, before it was preempted */
 	__u32 event;	/* the last event: enum thread_event */
-	__u32 pad;
+	__u32 reads;	/* 1 = it is seen to read eventfds */
 };
 
-enum thread_event { EVENT_NONE = 0, EVENT_RUN = 1, EVENT_CONSUME = 2, EVENT_IRQ = 3 };
+/* EVENT_DONE: an interrupt, or a look at an eventfd that held nothing: no work is left. */
+enum thread_event { EVENT_NONE = 0, EVENT_RUN = 1, EVENT_CONSUME = 2, EVENT_DONE = 3 };
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
 struct accepted_irq {

@@ -4,9 +4,7 @@
 #ifndef HANDOFF_BPF_SERVED_H
 #define HANDOFF_BPF_SERVED_H
 
-#include "state.h"
-
-#define SIGNALS_ALL (~0ull >> 1) /* how many is not known: all that are waiting */
+#include "window.h"
 
 /* Thread `tid`, which has a state, has taken the signals out of a queue's eventfd. */
 int queue_consumed(__u32 row, __u32 tid, __u64 signals);

@@ -17,6 +17,8 @@ static __always_inline __u64 later(__u64 a, __u64 b)
 	return a > b ? a : b;
 }
 
+#define SIGNALS_ALL (~0ull >> 1) /* how many is not known: all that are waiting */
+
 struct window {
 	__u64 first_ns;	 /* oldest kick that was waiting; 0 = none */
 	__u64 signal_ns; /* 0 = not seen */
@@ -78,7 +80,7 @@ static __always_inline struct window window_close(struct kick_state *state, __u3
 		ADD(state->met_asleep, 1);
 	else if (taken)
 		ADD(state->met_awake, 1);
-	state->consumed += signals;
+	state->consumed += signals == SIGNALS_ALL ? taken - left : signals;
 	return w;
 }
 

@@ -204,9 +204,10 @@ struct loop_state {
 	__s32 cpu;	   /* it ran on last; -1 = not seen running */
 	/*
 	 * Of a VMM that tells nothing: the thread's time on a CPU, judged at its next event.
-	 * handling: until an interrupt it sends after it consumed a kick, and until it consumes one
-	 * it was woken for. polled: until an interrupt that no kick preceded (spin and service
-	 * together). waste: until it sleeps, with no work since the last interrupt or read.
+	 * handling: until it consumes a kick; from there until an interrupt, or until it sleeps or
+	 * finds an eventfd empty. polled: until an interrupt that no kick preceded (spin and
+	 * service together). waste: from an interrupt, or from an empty eventfd, until it sleeps or
+	 * finds one empty again. What a thread did that woke and showed none of these is in none.
 	 */
 	__u64 mark_ns; /* of its last event; 0 = not on a CPU */
 	__u64 handling_ns, polled_ns, waste_ns;

@@ -142,6 +142,22 @@ static void test_variants__arm64(void **state)
 	assert_false(v.entry_has_vcpu);
 }
 
+/* io_uring_complete: without a request (5.15), with one, and with its completion entry. */
+static void test_variants__rings(void **state)
+{
+	struct btf *kernel = kernel_new();
+
+	assert_int_equal(decide(kernel_new(), NULL).ring_args, RING_ARGS_NONE);
+	TRACEPOINT(kernel, "io_uring_complete", POINTER, INT, INT, INT);
+	assert_int_equal(decide(kernel, NULL).ring_args, RING_ARGS_NONE);
+	kernel = kernel_new();
+	TRACEPOINT(kernel, "io_uring_complete", POINTER, POINTER, INT, INT, INT, INT, INT);
+	assert_int_equal(decide(kernel, NULL).ring_args, RING_ARGS_RES);
+	kernel = kernel_new();
+	TRACEPOINT(kernel, "io_uring_complete", POINTER, POINTER, POINTER);
+	assert_int_equal(decide(kernel, NULL).ring_args, RING_ARGS_CQE);
+}
+
 /* Types are looked through their names: a typedef of a const pointer is a pointer. */
 static void test_variants__looks_through_typedefs(void **state)
 {
@@ -176,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_variants__linux_6_1),
 		cmocka_unit_test(test_variants__kvm_built_in),
 		cmocka_unit_test(test_variants__arm64),
+		cmocka_unit_test(test_variants__rings),
 		cmocka_unit_test(test_variants__looks_through_typedefs),
 		cmocka_unit_test(test_variants__silent_kernel),
 	};
