@@ -19,7 +19,7 @@ usage_error() {
 check "help lists the commands" contains "$("$handoff" help)" "handoff run"
 check "help of a command shows its options" contains "$("$handoff" help run)" "--iothread"
 check "--help of a command is the same" equal "$("$handoff" run --help)" "$("$handoff" help run)"
-for command in run doctor help; do
+for command in run trace ls doctor help; do
 	check "$command --help succeeds" "$handoff" "$command" --help
 done
 check "--version names the program" contains "$("$handoff" --version)" "handoff "
@@ -59,6 +59,35 @@ usage_error "lost-after untraced" "--trace" run --lost-after 1
 usage_error "move without any disk" "add --blk" run --kernel x --move disk0,loops=main
 usage_error "no vCPU" "1 to 64" run --cpus 0
 usage_error "unknown fault" "refuse-ioeventfd" run --fault flood
+
+usage_error "trace: a pid that is none" "not a process number" trace -p qemu
+usage_error "trace: several pids in one word" "one pid each" trace -p "1 2"
+usage_error "trace: pid 0" "not a process number" trace -p 0
+usage_error "trace: a pid twice" "given twice" trace -p 7 -p 7
+usage_error "trace: all and one" "contradict" trace --all -p 7
+usage_error "trace: a stray argument" "1234" trace 1234
+usage_error "trace: no interval" "at least 50" trace --interval 0
+usage_error "trace: bad duration" "seconds" trace --duration soon
+usage_error "trace: bad stuck-ms" "milliseconds" trace --stuck-ms 1s
+usage_error "trace: stuck-ms of 0" "milliseconds" trace --stuck-ms 0
+usage_error "trace: bad lost-after" "not a time" trace --lost-after x
+usage_error "trace: unknown uprobes" "--uprobes=all" trace --uprobes=some
+usage_error "trace: uprobes take no next word" "all" trace --uprobes all
+usage_error "trace: QMP of all VMs" "does not go with --all" trace --all --qmp /x
+usage_error "trace: QMP of two VMs" "several -p" trace -p 7 -p 8 --qmp /x
+usage_error "trace: addresses of all VMs" "does not go with --all" trace --all \
+	--ioeventfd mmio:0x1000
+usage_error "trace: empty report name" "--json FILE" trace --json ""
+usage_error "trace: empty name of stacks" "--folded FILE" trace --folded ""
+usage_error "trace: empty QMP socket" "--qmp SOCKET" trace --qmp ""
+usage_error "trace: report and stacks on stdout" "both want" trace --json - --folded -
+usage_error "trace: an address without a bus" "mmio:0x" trace --ioeventfd 0x1000
+usage_error "trace: an unknown bus" "mmio:0x" trace --ioeventfd pci:0x1000
+usage_error "trace: no address" "mmio:0x" trace --ioeventfd mmio:
+usage_error "trace: a port that is none" "pio:0x" trace --ioeventfd pio:0x10000
+usage_error "trace: a length that is none" "1, 2, 4 or 8" trace --ioeventfd mmio:0x1000,len=3
+usage_error "trace: a value too long" "does not fit" trace \
+	--ioeventfd mmio:0x1000,len=1,value=256
 
 # once "sentence" "words": the words stand once in the line of the last usage_error.
 once() {
@@ -104,6 +133,8 @@ failure() {
 }
 failure "report into a folder" "Is a directory" "$handoff" run --json "$tmp" --blk null,size=64M
 failure "report into no folder" "No such file" "$handoff" run --json "$tmp/no/x" --blk null,size=64M
+failure "report of a trace into a folder" "--json: $tmp" "$handoff" trace --json "$tmp"
+failure "stacks into no folder" "--folded: $tmp/no/x" "$handoff" trace --folded "$tmp/no/x"
 # Installed, that is without a build folder around it: the default disk needs a place.
 cp "$handoff" "$tmp/handoff"
 failure "no place for the default disk" "TMPDIR" env TMPDIR="$tmp/no" "$tmp/handoff" run

@@ -15,16 +15,16 @@ static int trace_parsed(const struct trace_options *o)
 {
 	struct error err;
 
-	if (tracer_check_privilege(&err)) {
-		log_error("trace: %s", err.msg);
-		return CMD_FAILED;
-	}
 	if (o->json && out_file_check(o->json, &err)) {
 		log_error("trace: --json: %s", err.msg);
 		return CMD_FAILED;
 	}
 	if (o->folded && out_file_check(o->folded, &err)) {
 		log_error("trace: --folded: %s", err.msg);
+		return CMD_FAILED;
+	}
+	if (tracer_check_privilege(&err)) {
+		log_error("trace: %s", err.msg);
 		return CMD_FAILED;
 	}
 	return trace_watch(o);

@@ -212,7 +212,6 @@ static void watch_once(struct watch *w)
 		on_signal(w);
 	if (fds[SOURCE_STDIN].revents)
 		on_input(w);
-	w->stop |= fds[SOURCE_TIME].revents != 0;
 	of_vm = fds + SOURCES;
 	for (uint32_t i = 0; i < n && !w->stop; i++, of_vm += VM_SOURCES) {
 		if (of_vm[VM_SOURCE_END].revents)
@@ -224,7 +223,8 @@ static void watch_once(struct watch *w)
 		on_tick(w);
 	if (fds[SOURCE_LOOK].revents && !w->stop)
 		on_look(w);
-	w->stop |= !w->o->all && !fleet_living(f);
+	/* After the tick: a duration of so many intervals shows as many. */
+	w->stop |= fds[SOURCE_TIME].revents || (!w->o->all && !fleet_living(f));
 }
 
 static int watch_signals(void)
