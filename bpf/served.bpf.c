@@ -39,11 +39,13 @@ __attribute__((noinline)) int way_consumed(__u32 row, __u32 way, __u32 tid, __u6
 					   __u64 now)
 {
 	struct queue_binding *b = bpf_map_lookup_elem(&bindings, &row);
+	struct queue_state *q = bpf_map_lookup_elem(&queue_states, &row);
 	struct thread_state *t = thread_find(tid);
 	struct kick_state *state;
 	struct window w;
+	bool counted;
 
-	if (!b || !t || way >= QUEUE_WAYS)
+	if (!b || !q || !t || way >= QUEUE_WAYS)
 		return 0;
 	state = bpf_map_lookup_elem(&kicks, &b->ways.way[way]);
 	if (!state)
@@ -54,10 +56,15 @@ __attribute__((noinline)) int way_consumed(__u32 row, __u32 way, __u32 tid, __u6
 			state->spurious++;
 		return 0;
 	}
+	counted = q->irq_polled && state->last_ns <= q->last_irq_ns;
 	w = window_close(state, tid, signals, now);
 	state->served_ns = now;
 	state->served_tid = tid;
-	arrived(state, t, &w, now);
+	/* A spin was faster than all its kicks: that arrival is among `polled`. */
+	if (counted && !w.woke_ns)
+		state->spurious++;
+	else
+		arrived(state, t, &w, now);
 	return 1;
 }
 

@@ -230,6 +230,35 @@ static void test_foreign__polled_by_interrupts(void **state)
 	assert_int_equal(loop->polled_irqs, 2);
 }
 
+/* A spin finds the work, its interrupt is sent, and then only its kick is read: one arrival. */
+static void test_foreign__spin_was_faster(void **state)
+{
+	struct fake_other *f = *state;
+	struct kernel_queue queue;
+	struct kick_state row;
+
+	NEED_PRIVILEGE();
+	queue = other_queue(f, 0);
+	queue.msi = (struct irq_key){ MSI, 0x41 };
+	other_bind(f, 0, &queue);
+	other_write(f, OTHER_GPA, 0);
+	other_go_on(f);
+	other_irq(f, MSI, 0x41);
+	other_signal(f, 0);
+	other_wait(f, 1);
+	assert_int_equal(other_view(f)->queue[0].polled, 1);
+	row = other_row(f, 0);
+	assert_int_equal(row.met_awake, 1);
+	assert_int_equal(row.notified + row.busy + row.lost, 0);
+	assert_int_equal(row.spurious, 1);
+	/* The next kick announces something again. */
+	other_kick(f, 0);
+	other_wait(f, 2);
+	row = other_row(f, 0);
+	assert_int_equal(row.notified + row.busy, 1);
+	assert_int_equal(row.spurious, 1);
+}
+
 /* A message that nobody was told of goes to the queue whose kick preceded it, and is voted for. */
 static void test_foreign__votes(void **state)
 {
@@ -369,6 +398,7 @@ int main(void)
 		TEST(by_value, poll),
 		TEST(bound_anew, poll),
 		TEST(polled_by_interrupts, poll),
+		TEST(spin_was_faster, poll),
 		TEST(votes, poll),
 		TEST(account, poll),
 		TEST(blocking_read, block),
