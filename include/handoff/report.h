@@ -89,11 +89,13 @@ struct report_loop {
 	enum stats_loop_kind kind;
 	int32_t cpu;  /* it ran on last; -1 = unknown */
 	char how[16]; /* it waits: "ppoll", "epoll", "io_uring", "read", "vhost"; "" = not seen */
-	enum evidence settings_evidence; /* of the poll settings: exact (told), or absent */
+	enum evidence settings_evidence; /* of poll_max_ns .. weight: exact (told), or absent */
 	/* Of polls and hits: exact; inferred with polls_reason; or absent. */
 	enum evidence polls_evidence;
 	char polls_reason[REPORT_TEXT];
-	enum evidence counters_evidence; /* of iterations, kicks_suppressed, spurious_wakes */
+	/* Of iterations, kicks_suppressed, spurious_wakes, and poll_ns, what the policy has
+	 * learned. */
+	enum evidence counters_evidence;
 	uint64_t poll_max_ns, poll_ns, poll_grow, poll_shrink, poll_weight;
 	uint64_t polls, hits, iterations, kicks_suppressed, spurious_wakes, wakes, preemptions;
 	/* ns; the five add up to wall_ns */

@@ -33,12 +33,31 @@ static void put_rate(const struct report_queue *q, double seconds, FILE *to)
 	fprintf(to, "  %s %s/s", a, requests ? "req" : "kicks");
 }
 
+/* Of a queue whose arrivals nobody could see. */
+static void put_met(const struct report_queue *q, FILE *to)
+{
+	char a[VIEW_FIGURE];
+
+	fprintf(to, "  kicks %s",
+		q->kicks_evidence != EVIDENCE_ABSENT ? view_count(a, q->kicks) : "?");
+	fprintf(to, "  woke %s", view_share(a, q->met_evidence, q->kicks_asleep, q->kicks));
+	fprintf(to, "  awake %s", view_share(a, q->met_evidence, q->kicks_awake, q->kicks));
+	fprintf(to, "  coalesced %s", view_share(a, q->met_evidence, q->kicks_coalesced, q->kicks));
+	if (q->kicks_left)
+		fprintf(to, "  userspace %s", view_percent(a, q->kicks_left, q->kicks));
+	fputc('\n', to);
+}
+
 static void put_queue(const struct report_queue *q, double seconds, FILE *to)
 {
 	enum evidence e = q->arrivals_evidence;
 	char a[VIEW_FIGURE], b[VIEW_FIGURE];
 
 	put_rate(q, seconds, to);
+	if (e == EVIDENCE_ABSENT) {
+		put_met(q, to);
+		return;
+	}
 	fprintf(to, "  polled %s  notified %s",
 		view_share(a, e, q->outcome[OUTCOME_POLLED], q->arrivals),
 		view_share(b, e, q->outcome[OUTCOME_NOTIFIED], q->arrivals));

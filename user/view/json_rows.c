@@ -110,7 +110,7 @@ static json_t *settings_json(const struct report_loop *l)
 	json_t *out = json_pack("{ss}", "evidence", evidence_name(l->settings_evidence));
 
 	json_put_known(out, "max_ns", known, l->poll_max_ns);
-	json_put_known(out, "ns", known, l->poll_ns);
+	json_put_known(out, "ns", l->counters_evidence != EVIDENCE_ABSENT, l->poll_ns);
 	json_put_known(out, "grow", known, l->poll_grow);
 	json_put_known(out, "shrink", known, l->poll_shrink);
 	json_put_known(out, "weight", known, l->poll_weight);

@@ -13,6 +13,17 @@ void view_row_loop_header(struct view_columns c, char *buf, size_t size)
 		 "blocked", "runq");
 }
 
+/* How long it spins now; if only the VMM knows, how long at most. */
+static char *poll_ns(const struct report_loop *l, char buf[VIEW_FIGURE])
+{
+	char most[VIEW_FIGURE];
+
+	if (l->counters_evidence != EVIDENCE_ABSENT || l->settings_evidence == EVIDENCE_ABSENT)
+		return view_figure(buf, l->counters_evidence, l->poll_ns);
+	snprintf(buf, VIEW_FIGURE, "<=%.13s", view_count(most, l->poll_max_ns));
+	return buf;
+}
+
 /* What stands before the account. */
 static int loop_head(const struct report_loop *l, struct view_columns c, char *buf, size_t size)
 {
@@ -20,8 +31,7 @@ static int loop_head(const struct report_loop *l, struct view_columns c, char *b
 
 	return snprintf(buf, size, "%-*.*s %7u %-8s %6s %6s %7s ", c.loop, c.loop, l->id, l->tid,
 			l->how[0] ? l->how : "?", view_figure(polls, l->polls_evidence, l->polls),
-			view_figure(hits, l->polls_evidence, l->hits),
-			view_figure(ns, l->settings_evidence, l->poll_ns));
+			view_figure(hits, l->polls_evidence, l->hits), poll_ns(l, ns));
 }
 
 void view_row_loop(const struct report_loop *l, struct view_columns c, char *buf, size_t size)

@@ -139,6 +139,10 @@ static void test_text__foreign_rows_are_marked(void **state)
 	assert_string_equal(row,
 			    "io0       102 io_uring    ~50    ~40       ?   ~40.0%   ~30.0%     "
 			    "~10.0%  ~15.0%   5.0%");
+	r->loop[1].settings_evidence = EVIDENCE_EXACT;
+	r->loop[1].poll_max_ns = 32768;
+	view_row_loop(&r->loop[1], c, row, sizeof(row));
+	assert_non_null(strstr(row, "    ~40 <=32768   ~40.0%"));
 	r->queue[0].name_evidence = r->queue[0].arrivals_evidence = EVIDENCE_ABSENT;
 	r->queue[0].met_evidence = EVIDENCE_ABSENT;
 	view_row_queue(&r->queue[0], c, row, sizeof(row));
@@ -253,6 +257,11 @@ static void test_text__interval_lines(void **state)
 	assert_non_null(strstr(text, "\n42          ALARM  a kick is stuck"));
 	assert_null(strstr(text, "spins"));
 	assert_non_null(strstr(text, "\n42          p50/p99:"));
+	free(text);
+	r->queue[0].arrivals_evidence = EVIDENCE_ABSENT;
+	text = interval_lines(r, false);
+	assert_non_null(strstr(text, "> io0  50 kicks/s  kicks 100  woke 60.0%  awake 30.0%  "
+				     "coalesced 8.0%  userspace 1.0%\n"));
 	free(text);
 	report_free(r);
 }
