@@ -22,14 +22,16 @@ measure() {
 median() { sort -n | awk \
 	'{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
-# row "what" FILE FILE: medians of the two sides, and the median of the ratios of the pairs. A pair
-# was run back to back: a machine that changes its pace now and then (a host that moves our CPUs
-# between its own) changes it between pairs, seldom within one.
+# ratio FILE FILE: the median of the ratios of the pairs. A pair was run back to back: a machine that
+# changes its pace now and then (a host that moves our CPUs between its own) changes it between
+# pairs, seldom within one.
+ratio() { paste "$1" "$2" 2>/dev/null | awk '{printf "%.3f\n", $1 / $2}' | median; }
+
+# row "what" FILE FILE: medians of the two sides, and their ratio.
 row() {
-	local a b ratio
+	local a b
 	a=$(median <"$2")
 	b=$(median <"$3")
-	ratio=$(paste "$2" "$3" | awk '{print $1 / $2}' | median)
-	awk -v what="$1" -v a="$a" -v b="$b" -v ratio="$ratio" \
+	awk -v what="$1" -v a="$a" -v b="$b" -v ratio="$(ratio "$2" "$3")" \
 		'BEGIN { printf "%-58s %10.0f %10.0f   ratio %.3f\n", what, a, b, ratio }'
 }
