@@ -104,9 +104,8 @@ int BPF_KPROBE(ho_up_handle, void *vdev, __u64 vq)
 	q = queue_of(row);
 	if (!q)
 		return 0;
-	q->handled++;
-	if (!q->kicked_hd)
-		q->handled_polled++;
+	u->polled = !q->kicked_hd;
+	u->found = 0;
 	q->kicked_hd = 0;
 	q->last_serve_ns = now;
 	q->tid = current_tid();
@@ -130,7 +129,8 @@ int ho_up_handled(struct pt_regs *ctx)
 
 /*
  * A request is given to the backend. Those that a handler submits are a queue's; a merged one is
- * submitted once, as the first of its requests.
+ * submitted once, as the first of its requests. An entry that submits none was sent by a kick whose
+ * work a spin had found before: no arrival.
  */
 static __always_inline int submitted(__u64 request)
 {
@@ -144,6 +144,11 @@ static __always_inline int submitted(__u64 request)
 	begin.t_ns = bpf_ktime_get_ns();
 	begin.row = u->handler_row - 1;
 	q->submitted++;
+	if (!u->found) {
+		u->found = 1;
+		q->handled++;
+		q->handled_polled += u->polled;
+	}
 	if (bpf_map_update_elem(&uprobe_begins, &request, &begin, BPF_ANY))
 		lost(LOSS_MAPS);
 	return 0;

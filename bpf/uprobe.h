@@ -16,7 +16,8 @@ struct uprobe_thread {
 	__u64 handler_ns;   /* it entered the handler of handler_row; 0 = it has left it */
 	__u64 completed_ns; /* of the interrupt it is about to send for notify_row; 0 = none */
 	__u32 read_row, handler_row, notify_row;
-	__u32 pad;
+	__u16 polled; /* no kick was consumed before it entered the handler it is in */
+	__u16 found;  /* and it has found a request there */
 };
 
 /* Whose a VMM's object (VirtQueue) is. */

@@ -107,7 +107,7 @@ struct queue_state {
 	__u64 last_serve_ns; /* the newest sign of service: an eventfd read, a handler, an interrupt
 			      */
 	/* by uprobes; 0 where none is attached */
-	__u64 handled;		    /* queue handler entered */
+	__u64 handled;		    /* queue handler entered, and a request found */
 	__u64 handled_polled;	    /* of those: no kick was consumed since it was last entered */
 	__u64 submitted, completed; /* requests */
 	__u32 kicked;		    /* 1 = a kick was consumed since the last interrupt */

@@ -34,7 +34,8 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reaso
 	const char *why = why_untold(f);
 
 	if (f->handler) {
-		snprintf(reason, EVIDENCE_TEXT, "each entry of the queue's handler, by uprobe");
+		snprintf(reason, EVIDENCE_TEXT,
+			 "each entry of the queue's handler that found a request, by uprobe");
 		return EVIDENCE_EXACT;
 	}
 	if (why) {

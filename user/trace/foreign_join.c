@@ -25,7 +25,7 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		.no_eventfd = !row->had_eventfd,
 		/* Attached, and nothing came by that it did not see. */
 		.handler = state->handled ||
-			   (!seen->kicks && q->stage[STAGE_SERVICE].evidence == EVIDENCE_EXACT),
+			   (!seen->kicks && q->stage[STAGE_IO].evidence == EVIDENCE_EXACT),
 		.kicks = seen->kicks,
 		.interrupts = state->interrupts,
 		.msi = row->msi_evidence,
@@ -43,6 +43,37 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		return;
 	q->met_evidence = EVIDENCE_ABSENT;
 	q->outcome_evidence = EVIDENCE_ABSENT;
+}
+
+/* By uprobes: how many arrivals there were in all; how those came about that no spin found shows at
+ * their kicks. One that left to user space finds its handler without an eventfd, as a spin does. */
+static void join_handled(struct report_queue *q, const struct queue_state *state,
+			 const struct join_seen *seen)
+{
+	uint64_t polled = less(state->handled_polled, seen->user_exits);
+	uint64_t fd = less(state->handled, state->handled_polled);
+	uint64_t notified = MIN(seen->notified, fd);
+	uint64_t lost = MIN(seen->lost, fd - notified);
+
+	q->outcome[OUTCOME_POLLED] = polled;
+	q->outcome[OUTCOME_NOTIFIED] = notified;
+	q->outcome[OUTCOME_BUSY] = fd - notified - lost;
+	q->outcome[OUTCOME_LOST] = lost + seen->pending_lost;
+}
+
+static void join_outcomes(struct report_queue *q, const struct queue_state *state,
+			  const struct join_seen *seen)
+{
+	q->outcome[OUTCOME_USERSPACE] = seen->user_exits;
+	if (q->arrivals_evidence == EVIDENCE_EXACT) {
+		join_handled(q, state, seen);
+		return;
+	}
+	q->outcome[OUTCOME_NOTIFIED] = seen->notified;
+	q->outcome[OUTCOME_BUSY] = seen->busy;
+	q->outcome[OUTCOME_LOST] = seen->lost + seen->pending_lost;
+	if (q->arrivals_evidence == EVIDENCE_INFERRED)
+		q->outcome[OUTCOME_POLLED] = state->polled;
 }
 
 /* Uprobes that are attached see blocks only: another device's queue has a handler of its own. */
@@ -70,14 +101,7 @@ void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned
 	q->name_evidence = row->name_evidence;
 	memcpy(q->name_reason, row->name_reason, sizeof(q->name_reason));
 	decide_arrivals(t, q, i, seen);
-	q->outcome[OUTCOME_NOTIFIED] = seen->notified;
-	q->outcome[OUTCOME_BUSY] = seen->busy;
-	q->outcome[OUTCOME_USERSPACE] = seen->user_exits;
-	q->outcome[OUTCOME_LOST] = seen->lost + seen->pending_lost;
-	if (q->arrivals_evidence == EVIDENCE_EXACT)
-		q->outcome[OUTCOME_POLLED] = state->handled_polled;
-	else if (q->arrivals_evidence == EVIDENCE_INFERRED)
-		q->outcome[OUTCOME_POLLED] = state->polled;
+	join_outcomes(q, state, seen);
 	for (o = 0; o < OUTCOMES; o++)
 		q->arrivals += q->outcome[o];
 	q->vmm_evidence = EVIDENCE_ABSENT;

@@ -107,16 +107,24 @@ static void test_foreign_join__uprobes(void **state)
 	struct tracer *t = *state;
 	struct report *r;
 
-	*kick(t) = (struct kick_state){
-		.row = 1, .kicks = 5, .notified = 5, .consumed = 5, .met_asleep = 5
-	};
+	*kick(t) = (struct kick_state){ .row = 1,
+					.kicks = 9,
+					.notified = 3,
+					.busy = 6,
+					.consumed = 9,
+					.met_asleep = 3,
+					.met_awake = 6 };
 	fake_thread(t, TID)->loop = (struct loop_state){ .sleeps = 5 };
 	t->view.queue[0] = (struct queue_state){
 		.handled = 30, .handled_polled = 25, .submitted = 31, .completed = 30, .tid = TID
 	};
 	r = join(t);
 	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_EXACT);
+	assert_int_equal(r->queue[0].arrivals, 30);
 	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 25);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_NOTIFIED], 3);
+	/* The other kicks were read after a spin had found their work. */
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 2);
 	assert_int_equal(r->queue[0].requests_evidence, EVIDENCE_EXACT);
 	assert_int_equal(r->queue[0].requests, 31);
 	assert_int_equal(r->queue[0].completions, 30);
