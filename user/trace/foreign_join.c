@@ -168,13 +168,16 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 	uint64_t known_ns = state->handling_ns + state->polled_ns + state->waste_ns;
 	uint64_t kick_ns = state->consumes ? state->handling_ns / state->consumes : 0;
 	uint64_t served_ns = MIN(kick_ns * state->polled_irqs, state->polled_ns);
+	uint64_t other_ns;
 
 	l->wall_ns = less(now_ns, t->start_ns);
 	l->runq_ns = state->runq_wake_ns + state->runq_preempt_ns;
-	/* It ran for what was no kick and ended in no interrupt: its other work. */
-	l->handling_ns = state->handling_ns + served_ns + less(state->run_ns, known_ns);
+	/* It ran, and nothing came of it that we know: of a loop that spins, a spin; of another,
+	 * its other work. */
+	other_ns = less(state->run_ns, known_ns);
+	l->handling_ns = state->handling_ns + served_ns + (state->polled_irqs ? 0 : other_ns);
 	l->polling_hit_ns = state->polled_ns - served_ns;
-	l->polling_waste_ns = state->waste_ns + open_ns;
+	l->polling_waste_ns = state->waste_ns + open_ns + (state->polled_irqs ? other_ns : 0);
 	if (l->polls_evidence == EVIDENCE_EXACT) {
 		/* It never spins: all it does is work. */
 		l->handling_ns += l->polling_hit_ns + l->polling_waste_ns;

@@ -35,12 +35,15 @@ static bool kick_is_lost(const struct tracer *t, const struct stats_queue *row,
 			 const struct kick_state *state, int64_t now_ns)
 {
 	const struct thread_row *thread = NULL;
-	uint64_t since_ns = state->first_ns, until_ns = now_ns;
+	uint64_t since_ns = state->first_ns, until_ns = now_ns, serve_ns;
 
 	if (!state->pending || !since_ns || !row->ioeventfd)
 		return false;
-	/* A spin may serve it and leave the eventfd as it is. */
-	since_ns = MAX(since_ns, t->view.queue[row - t->now->queue].last_serve_ns);
+	/* A spin serves a kick and may leave its eventfd as it is. */
+	serve_ns = t->view.queue[row - t->now->queue].last_serve_ns;
+	if (serve_ns >= state->last_ns && state->last_ns)
+		return false;
+	since_ns = MAX(since_ns, serve_ns);
 	if (row->loop < STATS_MAX_LOOPS)
 		thread = kernel_view_thread(&t->view, t->now->loop[row->loop].tid);
 	if (thread) {

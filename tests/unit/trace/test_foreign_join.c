@@ -194,6 +194,16 @@ static void test_foreign_join__lost(void **state)
 	r = join(t);
 	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 0);
 	report_free(r);
+	/* A spinner never reads it: what was kicked before it was seen to serve has been served. */
+	kick(t)->last_ns = FAKE_START_NS + 1000;
+	t->view.queue[0].last_serve_ns = FAKE_START_NS + 2000;
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 0);
+	report_free(r);
+	kick(t)->last_ns = FAKE_START_NS + 3000;
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 1);
+	report_free(r);
 }
 
 /* A queue that has gone keeps its counts, and owes nothing. */
@@ -244,10 +254,26 @@ static void test_foreign_join__account(void **state)
 	assert_int_equal(parts(&r->loop[0]), WALL);
 	assert_int_equal(r->loop[0].runq_ns, 6000000);
 	assert_int_equal(r->loop[0].polling_hit_ns, 25000000);
-	assert_int_equal(r->loop[0].handling_ns, 10000000 + 5000000 + 3000000);
-	assert_int_equal(r->loop[0].polling_waste_ns, 7000000);
+	assert_int_equal(r->loop[0].handling_ns, 10000000 + 5000000);
+	assert_int_equal(r->loop[0].polling_waste_ns, 7000000 + 3000000);
 	assert_int_equal(r->loop[0].hits, 50);
 	assert_int_equal(r->loop[0].polls, 120);
+	report_free(r);
+}
+
+/* What a loop does that was never seen to spin is work, of whatever kind. */
+static void test_foreign_join__other_work(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_thread(t, TID)->loop = (struct loop_state){
+		.consumes = 100, .handling_ns = 10000000, .run_ns = 50000000, .sleeps = 70
+	};
+	r = join(t);
+	assert_int_equal(r->loop[0].handling_ns, 50000000);
+	assert_int_equal(r->loop[0].hits, 0);
+	assert_int_equal(parts(&r->loop[0]), WALL);
 	report_free(r);
 }
 
@@ -328,6 +354,7 @@ int main(void)
 		TEST(account),
 		TEST(account_of_a_spinner),
 		TEST(never_spins),
+		TEST(other_work),
 		TEST(rows_of_the_page),
 	};
 
