@@ -11,38 +11,18 @@ why=$("$handoff" run --trace --duration 0.1 --blk null,size=64M \
 	--load "requests=1" 2>&1 >/dev/null) ||
 	case $why in *cap_*) skip_all "no privilege to load BPF programs: $why" ;; esac
 
-# What is true of every healthy VMM.
-kicks='pairs | all(.r.kicks == .t.kicks and .r.kicks_evidence == "exact" and .t.kicks > 0)'
-classes='$r.queues | all((.kick_classes | .asleep + .awake + .coalesced + .open + .left) == .kicks)'
-outcomes='$r.queues | all(([.outcomes[]] | add) == .arrivals)'
-irqs='pairs | all(.r.injected == .t.irqs)'
-thread='pairs | all(loop_of(.r).tid == .t.tid)'
-# Kicks whose eventfd was read, read by read.
-arrivals='pairs | all((.r.outcomes | .notified + .busy + .lost) == .t.reads)'
-healthy() {
-	local name=$1
-	check "$name: kicks, queue by queue, are the guest's" trace_holds "$name" "$kicks"
-	check "$name: what kicks met adds up to kicks" trace_holds "$name" "$classes"
-	check "$name: outcomes add up to arrivals" trace_holds "$name" "$outcomes"
-	check "$name: interrupts, queue by queue, are the VMM's" trace_holds "$name" "$irqs"
-	check "$name: each queue has the thread that serves it" trace_holds "$name" "$thread"
-	check "$name: nothing is lost" trace_holds "$name" '[$r.losses[]] | add == 0'
-	check "$name: no alarm" trace_holds "$name" '$r.alarms == []'
-}
-
-declare -A how=([epoll]='"epoll"' [ppoll]='"ppoll"' [uring-poll]='"io_uring"'
-	[uring-read]='"io_uring"' [read]='"read"' [busy]=null [spin]=null [adaptive]='"ppoll"')
 trace_options=(--stuck-ms 500)
 for style in epoll ppoll uring-poll uring-read read busy spin adaptive; do
 	look=
 	case $style in busy | spin) look=look ;; esac
 	check "$style: traced" trace_run $style "go go $look" --style $style --kicks 200 --sync
-	healthy $style
-	check "$style: how it waits" trace_holds $style "[\$r.loops[].how] == [${how[$style]}]"
+	trace_healthy $style
+	check "$style: how it waits" \
+		trace_holds $style "[\$r.loops[].how] == [${trace_how[$style]}]"
 done
 for style in epoll ppoll uring-poll uring-read read busy; do
 	check "$style: an arrival for each read, none polled" trace_holds $style \
-		"($arrivals) and (\$r.queues | all(.outcomes.polled == 0))"
+		"($trace_arrivals) and (\$r.queues | all(.outcomes.polled == 0))"
 done
 check "a poll-mode spinner's waste is not taken for handling" \
 	trace_holds spin '$r.loops[0].account | .handling < .polling_hit + .polling_waste'
@@ -52,31 +32,38 @@ check "a busy reader's waste is not taken for handling" \
 # Queues and their addresses.
 check "four queues, two loops, two vCPUs: traced" trace_run queues "go go" --queues 4 --vcpus 2 \
 	--style epoll,uring-poll --spacing 4096 --len 0 --pause 20000
-healthy queues
+trace_healthy queues
 check "one address: traced" trace_run match go --queues 3 --datamatch --len 4 --pause 20000
-healthy match
+trace_healthy match
 check "one address: queues are told apart by value" trace_holds match \
 	'([$r.queues[].gpa] | unique | length) == 1 and ([$r.queues[].queue] | sort) == [0, 1, 2]'
 check "ports: traced" trace_run ports go=300 --queues 2 --pio --datamatch
-healthy ports
+trace_healthy ports
 check "KVM_SIGNAL_MSI: traced" trace_run msi "go go" --queues 2 --irq msi --style ppoll,read \
 	--pause 20000
-healthy msi
+trace_healthy msi
 
 # No ioeventfds: by hand.
 check "kicks to user space: traced" trace_run user go=200 --userspace
 check "kicks to user space: seen by address, all of them leaving" trace_holds user \
 	'$r.queues == [] and ($r.io.by_address | map(select(.gpa == $t.queues[0].address))
 		| .[0].count == 200 and .[0].left == 200)'
+trace_options+=(--ioeventfd at=mmio:0xd0000000,len=2)
+check "an address given by hand: traced" trace_run given go=200 --userspace
+check "an address given by hand: a queue, all of its kicks leaving" trace_holds given \
+	'$r.queues | length == 1 and (.[0] | .kicks == 200 and .kicks_left == 200 and
+		.outcomes.userspace == 200)'
+trace_options=(--stuck-ms 500)
+
 # What changes while it is looked at.
 check "a queue that comes later: traced" trace_run late "go add look go go" --queues 2 --late 1 \
 	--style epoll,uring-read --pause 20000
-healthy late
+trace_healthy late
 check "a reset: traced" trace_run reset "go reset look go reset go" --queues 2 \
 	--style ppoll,read --pause 20000
-healthy reset
+trace_healthy reset
 check "registrations that come and go: traced" trace_run churn "go go" --churn --pause 20000
 check "registrations that come and go: kicks are the guest's" trace_holds churn \
-	"($kicks) and ([\$r.losses[]] | add == 0) and \$r.alarms == []"
+	"($trace_kicks) and ([\$r.losses[]] | add == 0) and \$r.alarms == []"
 
 done_testing
