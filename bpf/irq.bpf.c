@@ -73,6 +73,7 @@ int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 	if (!irq)
 		return 0;
 	ADD(irq->signalled, 1);
+	/* Taken last: what we do here is none of the injection's. */
 	t->msi_ns = bpf_ktime_get_ns();
 	/* What is older was a pin's: between the two interrupts are off (but for a hypervisor's
 	 * whim).

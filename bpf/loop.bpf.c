@@ -211,7 +211,7 @@ int BPF_PROG(ho_exit, struct task_struct *p)
 	t = thread_find(p->pid);
 	if (t)
 		thread_end(t, p->pid);
-	if (!p->signal->live.counter)
+	if (p->tgid == (int)config.tgid && !p->signal->live.counter)
 		gone = 1;
 	return 0;
 }

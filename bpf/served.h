@@ -10,8 +10,9 @@
 int queue_consumed(__u32 row, __u32 tid, __u64 signals);
 /* The same for a worker that looks at its queues whenever it runs, and reads no eventfd. */
 int queues_looked_at(__u32 tid);
-/* The current thread, which has a state, has sent a message that is not known to be of other
- * queues than these (bits of rows; 0 = not known at all). Whose it was; 0 = cannot be told. */
+/* The current thread, which has a state, has sent a message that is not known to be of
+ * other queues than these (bits of rows; 0 = not known at all). Whose it was; 0 = cannot be told.
+ */
 __u64 queue_interrupted(__u64 rows, __u32 address, __u32 data);
 
 /* The lowest bit that is set, of 64. */

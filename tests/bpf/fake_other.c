@@ -216,7 +216,7 @@ static void place(struct kernel *k, void *opaque)
 	}
 }
 
-struct fake_other *other_new(enum other_style style)
+struct fake_other *other_new(enum other_style style, enum other_hooks hooks)
 {
 	struct kernel_config config = { .pid = getpid(),
 					.lost_after_ns = 60 * NS_PER_S,
@@ -230,6 +230,9 @@ struct fake_other *other_new(enum other_style style)
 
 	if (!privileged(why))
 		return NULL;
+	config.skip[PROGRAM_READ] = hooks >= OTHER_TRACEPOINTS;
+	config.skip[PROGRAM_SYS_READ] = hooks == OTHER_SYS_EXIT;
+	config.skip[PROGRAM_SYS_IOCTL] = hooks == OTHER_SYS_EXIT;
 	f = calloc(1, sizeof(*f));
 	f->style = style;
 	f->view = calloc(1, sizeof(*f->view));

@@ -21,10 +21,17 @@ enum other_style {
 	OTHER_WORKER, /* poll() alone, as a vhost worker: no eventfd is ever read */
 };
 
+/* Which hooks the tracer may use. */
+enum other_hooks {
+	OTHER_BEST,
+	OTHER_TRACEPOINTS, /* functions cannot be hooked */
+	OTHER_SYS_EXIT,	   /* nor single system calls */
+};
+
 struct fake_other;
 
 /* Bound as other_queue tells. An arrival is lost after a minute. NULL without privilege. */
-struct fake_other *other_new(enum other_style style);
+struct fake_other *other_new(enum other_style style, enum other_hooks hooks);
 void other_free(struct fake_other *f);
 struct kernel *other_kernel(struct fake_other *f);
 

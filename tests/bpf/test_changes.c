@@ -152,7 +152,13 @@ static void test_changes__cost(void **state)
 
 static int setup(void **state)
 {
-	*state = other_new(OTHER_POLL);
+	*state = other_new(OTHER_POLL, OTHER_BEST);
+	return 0;
+}
+
+static int setup_sys_exit(void **state)
+{
+	*state = other_new(OTHER_POLL, OTHER_SYS_EXIT);
 	return 0;
 }
 
@@ -167,6 +173,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_changes__##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(heard),
+		cmocka_unit_test_setup_teardown(test_changes__heard, setup_sys_exit, teardown),
 		TEST(many),
 		TEST(cost),
 	};

@@ -374,16 +374,20 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define SETUP(name, style)                                                                         \
+#define SETUP(name, style, hooks)                                                                  \
 	static int setup_##name(void **state)                                                      \
 	{                                                                                          \
-		*state = other_new(style);                                                         \
+		*state = other_new(style, hooks);                                                  \
 		return 0;                                                                          \
 	}
-SETUP(poll, OTHER_POLL)
-SETUP(block, OTHER_BLOCK)
-SETUP(ring, OTHER_RING)
-SETUP(worker, OTHER_WORKER)
+SETUP(poll, OTHER_POLL, OTHER_BEST)
+SETUP(poll_tp, OTHER_POLL, OTHER_TRACEPOINTS)
+SETUP(poll_sys_exit, OTHER_POLL, OTHER_SYS_EXIT)
+SETUP(block, OTHER_BLOCK, OTHER_BEST)
+SETUP(block_tp, OTHER_BLOCK, OTHER_TRACEPOINTS)
+SETUP(ring, OTHER_RING, OTHER_BEST)
+SETUP(ring_tp, OTHER_RING, OTHER_TRACEPOINTS)
+SETUP(worker, OTHER_WORKER, OTHER_BEST)
 
 int main(void)
 {
@@ -401,8 +405,13 @@ int main(void)
 		TEST(spin_was_faster, poll),
 		TEST(votes, poll),
 		TEST(account, poll),
+		TEST(account, poll_tp),
+		TEST(account, poll_sys_exit),
+		TEST(fresh_kick_stays, poll_sys_exit),
 		TEST(blocking_read, block),
+		TEST(blocking_read, block_tp),
 		TEST(ring, ring),
+		TEST(ring, ring_tp),
 		TEST(worker, worker),
 	};
 

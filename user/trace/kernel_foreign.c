@@ -126,7 +126,7 @@ bool kernel_needs(struct kernel *k, enum program p, char *why, size_t size)
 		snprintf(why, size, "not needed: no eventfd is read by io_uring");
 		return false;
 	}
-	if (p != PROGRAM_SYS_EXIT || k->config.skip[PROGRAM_SYS_IOCTL])
+	if (p != PROGRAM_SYS_EXIT)
 		return true;
 	k->skel->bss->sys_exit_reads = !reads && !k->program[PROGRAM_SYS_READ].attached;
 	k->skel->bss->sys_exit_ioctls = !k->program[PROGRAM_SYS_IOCTL].attached;
