@@ -24,6 +24,10 @@ for style in epoll ppoll uring-poll uring-read read busy; do
 	check "$style: an arrival for each read, none polled" trace_holds $style \
 		"($trace_arrivals) and (\$r.queues | all(.outcomes.polled == 0))"
 done
+# It may serve what the guest posted before the guest has kicked: of the last kick nobody can tell.
+check "spin: each interrupt was an arrival that was polled" trace_holds spin \
+	'$r.queues[0].outcomes | .polled == $t.queues[0].irqs and .notified + .busy == 0 and
+		.lost <= 1'
 check "a poll-mode spinner's waste is not taken for handling" \
 	trace_holds spin '$r.loops[0].account | .handling < .polling_hit + .polling_waste'
 check "a busy reader's waste is not taken for handling" \
@@ -65,5 +69,37 @@ trace_healthy reset
 check "registrations that come and go: traced" trace_run churn "go go" --churn --pause 20000
 check "registrations that come and go: kicks are the guest's" trace_holds churn \
 	"($trace_kicks) and ([\$r.losses[]] | add == 0) and \$r.alarms == []"
+
+# Faults.
+trace_options=(--stuck-ms 200)
+check "an eventfd that is never drained: traced" trace_run never "go look look" --queues 2 \
+	--never-drain 1
+check "an eventfd that is never drained: the loop spins" trace_holds never \
+	'alarm("spinning") | .tid == $t.queues[1].tid and .fd == $t.queues[1].kick_fd and
+		.queue == 1 and .count == 1000'
+check "a loop that stopped in a lock: traced" trace_run stopped "go=100 freeze kick=7 look"
+check "a loop that stopped in a lock: stuck kicks, and where the loop sleeps" trace_holds stopped \
+	'alarm("stuck") | .tid == $t.queues[0].tid and .queue == 0 and .count == 7 and
+		.state == "S" and (.kernel_stack | join(" ") | contains("futex")) and
+		(.user_stack | join(" ") | contains("sem_wait"))'
+check "it goes on: traced" trace_run resumed "go=100 freeze kick=7 look cont drain look"
+check "it goes on: the alarm is over" trace_holds resumed 'alarm("stuck").over'
+
+# A back end in a process of its own, as vhost-user has it, stopped by SIGSTOP.
+stopped_process() {
+	tiny_start process --consumer-process --pause 20000 || return
+	trace_start process "$tiny_pid" || return
+	trace_commands process go || return
+	kill -STOP "$tiny_consumer"
+	trace_commands process kick=9 look
+	local bad=$?
+	kill -CONT "$tiny_consumer"
+	trace_end
+	tiny_end process && equal "$bad$status" 00
+}
+check "a stopped back end: traced" stopped_process
+check "a stopped back end: kicks are the guest's" trace_holds process "$trace_kicks"
+check "a stopped back end: stuck kicks" trace_holds process \
+	'alarm("stuck") | .queue == 0 and .count == 9 and .age_ns >= 200000000'
 
 done_testing

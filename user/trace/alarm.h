@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Alarms, file by file: alarm_decide.c decides on plain facts; alarm_wait.c finds out what a thread
- * waits for; alarm_watch.c keeps what a check has to know of the one before; alarm.c looks, decides
- * and writes the report. One thread at a time.
+ * waits for; alarm_watch.c keeps what a check has to know of the one before; alarm_look.h and the
+ * rest look, and write the report. One thread at a time.
  */
 #ifndef TRACE_ALARM_H
 #define TRACE_ALARM_H
@@ -15,9 +15,20 @@
 #include <handoff/report.h>
 
 #define ALARM_STUCK_NS 1000000000ull /* if the user says nothing */
-#define ALARM_BUSY     0.9	     /* of a CPU: it runs all the time */
+
+/*
+ * What a thread did since the last check, as shares of that time; < 0 = not known. awake: on a CPU
+ * or waiting for one, as far as the scheduler has told it yet.
+ */
+struct thread_share {
+	double cpu, awake;
+	bool never_slept; /* it was runnable at both ends, and did not give up a CPU between */
+};
 
 /* --- decisions (pure) ------------------------------------------------------------------------- */
+
+/* It never sleeps: it runs whenever others let it. One that gets no CPU at all does not count. */
+bool alarm_runs_always(const struct thread_share *share);
 
 /* Of a queue's eventfd. All times CLOCK_MONOTONIC; 0 = none. */
 struct stuck_facts {
@@ -27,7 +38,7 @@ struct stuck_facts {
 	bool count_known;    /* the VMM, or KVM, holds the eventfd, and a walk saw its count */
 	int64_t readable_ns; /* the first of the walks in a row that saw it readable, undrained */
 	int64_t served_ns;   /* the newest sign of service: eventfd read, handler, interrupt */
-	double consumer_cpu; /* share of a CPU it had since the last check; < 0 = not known */
+	struct thread_share consumer;
 };
 
 /*
@@ -46,7 +57,7 @@ enum wait_link {
 
 /* Of a thread and an eventfd, since the last check. */
 struct spin_facts {
-	double cpu;		      /* share of a CPU that the thread had; < 0 = not known */
+	struct thread_share thread;
 	bool worked;		      /* it consumed a kick or sent an interrupt */
 	uint64_t count_before, count; /* of the eventfd, at the last check and now */
 	enum wait_link link;
@@ -60,6 +71,14 @@ bool alarm_spins(const struct spin_facts *f);
 /* Is it time to tell? It lasts since then, seen by so many checks in a row. */
 bool alarm_spin_is_due(int64_t since_ns, int64_t now_ns, uint32_t checks, uint64_t stuck_ns);
 
+/* A thread's totals. */
+struct thread_times {
+	uint64_t run_ns, wait_ns; /* on a CPU; runnable, waiting for one */
+	uint64_t switches;	  /* to sleep */
+	bool runnable;
+	uint64_t consumes, irqs;
+};
+
 /* --- what a thread waits for ------------------------------------------------------------------ */
 
 /* `fds`: numbers of the eventfd in process `pid`, whose thread left `record`. */
@@ -67,8 +86,8 @@ enum wait_link alarm_waits_for(pid_t pid, const struct stack_record *record, con
 			       uint32_t n_fds);
 /* The count that /proc tells; false: no such descriptor, or no eventfd. */
 bool alarm_eventfd_count(pid_t pid, int32_t fd, uint64_t *count);
-/* Time a thread has been on a CPU, ns; false: no such thread. */
-bool alarm_run_ns(pid_t tid, uint64_t *run_ns);
+/* All that /proc tells; false: no such thread. */
+bool alarm_times(pid_t tid, struct thread_times *times);
 /* As ps has it; '?' = no such thread. */
 char alarm_thread_state(pid_t tid);
 
@@ -89,9 +108,9 @@ struct watched_eventfd {
 struct watched_thread {
 	uint32_t tid;
 	uint32_t seen;
-	uint64_t run_ns, consumes, irqs;
+	struct thread_times times;
 	int64_t t_ns;
-	double cpu;  /* as in spin_facts */
+	struct thread_share share;
 	bool worked; /* as in spin_facts */
 };
 
@@ -108,8 +127,8 @@ struct alarm_watch {
 void watch_begin(struct alarm_watch *w, int64_t now_ns);
 /* NULL: no room. */
 const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct vm_eventfd *e);
-/* With the thread's totals so far. NULL: no room. */
-const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid, uint64_t run_ns,
-					  uint64_t consumes, uint64_t irqs);
+/* NULL: no room. */
+const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid,
+					  const struct thread_times *times);
 
 #endif

@@ -4,6 +4,14 @@
 
 #include <handoff/compiler.h>
 
+#define AWAKE 0.9  /* of the time: it never sleeps */
+#define RUNS  0.01 /* of the time: it gets a CPU now and then */
+
+bool alarm_runs_always(const struct thread_share *share)
+{
+	return (share->awake >= AWAKE || share->never_slept) && share->cpu >= RUNS;
+}
+
 int64_t alarm_stuck_since(const struct stuck_facts *f)
 {
 	int64_t since = f->kicked_ns;
@@ -14,7 +22,7 @@ int64_t alarm_stuck_since(const struct stuck_facts *f)
 	/* Signalled before we came, or in a way that we do not see. */
 	if (!since)
 		since = f->readable_ns;
-	if (!since || f->consumer_cpu >= ALARM_BUSY)
+	if (!since || alarm_runs_always(&f->consumer))
 		return 0;
 	since = MAX(since, f->served_ns);
 	return f->now_ns - since >= (int64_t)f->stuck_ns ? since : 0;
@@ -22,7 +30,7 @@ int64_t alarm_stuck_since(const struct stuck_facts *f)
 
 bool alarm_spins(const struct spin_facts *f)
 {
-	if (f->cpu < ALARM_BUSY || f->worked)
+	if (!alarm_runs_always(&f->thread) || f->worked)
 		return false;
 	/* A count that has gone down was read. */
 	if (!f->count_before || f->count < f->count_before)

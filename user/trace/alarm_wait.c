@@ -101,7 +101,7 @@ enum wait_link alarm_waits_for(pid_t pid, const struct stack_record *record, con
 	return WAITS_NOT;
 }
 
-static bool read_first_line(const char *path, char *line, size_t size)
+static bool read_text(const char *path, char *line, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -120,7 +120,7 @@ bool alarm_eventfd_count(pid_t pid, int32_t fd, uint64_t *count)
 	unsigned long long n;
 
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)pid, fd);
-	if (!read_first_line(path, text, sizeof(text)))
+	if (!read_text(path, text, sizeof(text)))
 		return false;
 	at = strstr(text, "eventfd-count:");
 	if (!at || sscanf(at, "eventfd-count: %llx", &n) != 1)
@@ -129,15 +129,38 @@ bool alarm_eventfd_count(pid_t pid, int32_t fd, uint64_t *count)
 	return true;
 }
 
-bool alarm_run_ns(pid_t tid, uint64_t *run_ns)
+/* Up to 2 KB of text, which the kernel makes of many small parts: one read takes it. */
+static bool read_status(pid_t tid, struct thread_times *times)
 {
-	char path[64], text[100];
+	static const char sleeps[] = "\nvoluntary_ctxt_switches:";
 	unsigned long long n;
+	char path[64], text[4096], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	if (!read_text(path, text, sizeof(text)))
+		return false;
+	at = strstr(text, "\nState:\t");
+	times->runnable = at && at[strlen("\nState:\t")] == 'R';
+	at = strstr(text, sleeps);
+	if (!at || sscanf(at + strlen(sleeps), "%llu", &n) != 1)
+		return false;
+	times->switches = n;
+	return true;
+}
+
+bool alarm_times(pid_t tid, struct thread_times *times)
+{
+	unsigned long long run_ns, wait_ns;
+	char path[64], text[100];
 
 	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)tid);
-	if (!read_first_line(path, text, sizeof(text)) || sscanf(text, "%llu", &n) != 1)
+	if (!read_text(path, text, sizeof(text)) ||
+	    sscanf(text, "%llu %llu", &run_ns, &wait_ns) != 2)
 		return false;
-	*run_ns = n;
+	if (!read_status(tid, times))
+		return false;
+	times->run_ns = run_ns;
+	times->wait_ns = wait_ns;
 	return true;
 }
 
@@ -146,7 +169,7 @@ char alarm_thread_state(pid_t tid)
 	char path[64], text[400], *at;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
-	if (!read_first_line(path, text, sizeof(text)))
+	if (!read_text(path, text, sizeof(text)))
 		return '?';
 	at = strrchr(text, ')'); /* its name may hold any character */
 	return at && at[1] == ' ' && at[2] ? at[2] : '?';

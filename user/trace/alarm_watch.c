@@ -70,26 +70,32 @@ static struct watched_thread *find_thread(struct alarm_watch *w, uint32_t tid)
 			return &w->thread[i];
 	if (w->n_threads == WATCH_THREADS)
 		return NULL;
-	w->thread[i] = (struct watched_thread){ .tid = tid, .cpu = -1 };
+	w->thread[i] = (struct watched_thread){ .tid = tid };
 	w->n_threads++;
 	return &w->thread[i];
 }
 
-const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid, uint64_t run_ns,
-					  uint64_t consumes, uint64_t irqs)
+const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid,
+					  const struct thread_times *now)
 {
 	struct watched_thread *t = find_thread(w, tid);
+	struct thread_times *old;
+	double ns;
 
 	if (!t || t->seen == w->check)
 		return t;
-	t->cpu = -1;
+	old = &t->times;
+	ns = w->now_ns - t->t_ns;
+	t->share = (struct thread_share){ -1, -1, false };
 	/* A number that goes back is another thread's. */
-	if (t->seen && w->now_ns > t->t_ns && run_ns >= t->run_ns)
-		t->cpu = (double)(run_ns - t->run_ns) / (w->now_ns - t->t_ns);
-	t->worked = t->seen && (consumes != t->consumes || irqs != t->irqs);
-	t->run_ns = run_ns;
-	t->consumes = consumes;
-	t->irqs = irqs;
+	if (t->seen && ns > 0 && now->run_ns >= old->run_ns && now->wait_ns >= old->wait_ns) {
+		t->share.cpu = (now->run_ns - old->run_ns) / ns;
+		t->share.awake = t->share.cpu + (now->wait_ns - old->wait_ns) / ns;
+		t->share.never_slept =
+			old->runnable && now->runnable && now->switches == old->switches;
+	}
+	t->worked = t->seen && (now->consumes != old->consumes || now->irqs != old->irqs);
+	*old = *now;
 	t->t_ns = w->now_ns;
 	t->seen = w->check;
 	return t;

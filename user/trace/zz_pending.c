@@ -7,19 +7,6 @@
 
 #define WEAK __attribute__((weak))
 
-WEAK struct alarms *alarms_new(const struct tracer *t)
-{
-	return NULL;
-}
-
-WEAK void alarms_free(struct alarms *a)
-{
-}
-
-WEAK void alarms_check(struct tracer *t, struct report *r, int64_t now_ns)
-{
-}
-
 WEAK struct folded *folded_new(const struct tracer *t, struct error *err)
 {
 	error_set(err, -ENOSYS, "no stacks yet");

@@ -17,9 +17,10 @@
 
 static struct stuck_facts kicked_at(int64_t kicked_ns)
 {
-	return (struct stuck_facts){
-		.now_ns = 10 * SECOND, .stuck_ns = SECOND, .kicked_ns = kicked_ns, .consumer_cpu = 0
-	};
+	return (struct stuck_facts){ .now_ns = 10 * SECOND,
+				     .stuck_ns = SECOND,
+				     .kicked_ns = kicked_ns,
+				     .consumer = { 0, 0 } };
 }
 
 /* A kick that waits for longer than the limit is stuck since it came; a younger one is not. */
@@ -51,11 +52,11 @@ static void test_alarm__running_consumer_is_not_stuck(void **state)
 {
 	struct stuck_facts f = kicked_at(2 * SECOND);
 
-	f.consumer_cpu = 0.97;
+	f.consumer = (struct thread_share){ 0.97, 0.98 };
 	assert_int_equal(alarm_stuck_since(&f), 0);
-	f.consumer_cpu = 0.3;
+	f.consumer = (struct thread_share){ 0.3, 0.4 };
 	assert_int_equal(alarm_stuck_since(&f), 2 * SECOND);
-	f.consumer_cpu = -1;
+	f.consumer = (struct thread_share){ -1, -1 };
 	assert_int_equal(alarm_stuck_since(&f), 2 * SECOND);
 }
 
@@ -79,7 +80,7 @@ static void test_alarm__signalled_before_us_is_stuck(void **state)
 	assert_int_equal(alarm_stuck_since(&f), 5 * SECOND);
 }
 
-static const struct spin_facts spins = { .cpu = 0.99,
+static const struct spin_facts spins = { .thread = { 0.99, 1 },
 					 .count_before = 1,
 					 .count = 1,
 					 .link = WAITS_FOR_IT,
@@ -91,10 +92,10 @@ static void test_alarm__spinning_takes_all_signs(void **state)
 	struct spin_facts f = spins;
 
 	assert_true(alarm_spins(&f));
-	f.cpu = 0.8;
+	f.thread = (struct thread_share){ 0.7, 0.8 };
 	assert_false(alarm_spins(&f));
 	f = spins;
-	f.cpu = -1;
+	f.thread = (struct thread_share){ -1, -1 };
 	assert_false(alarm_spins(&f));
 	f = spins;
 	f.worked = true;
@@ -175,27 +176,53 @@ static void test_alarm__consumer_is_remembered(void **state)
 	assert_int_equal(watch_eventfd(&w, &e)->consumer_tid, 42);
 }
 
+/* On a busy machine it has half of a CPU, and never sleeps all the same; one that gets none is
+ * stuck. */
+static void test_alarm__runs_whenever_others_let_it(void **state)
+{
+	struct stuck_facts f = kicked_at(2 * SECOND);
+
+	f.consumer = (struct thread_share){ 0.5, 0.99 };
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	f.consumer = (struct thread_share){ 0.2, 0.7, true };
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	f.consumer = (struct thread_share){ 0, 1, true };
+	assert_int_equal(alarm_stuck_since(&f), 2 * SECOND);
+}
+
 /* The share of a CPU between two checks, and whether anything came of it. */
 static void test_alarm__share_of_a_cpu(void **state)
 {
+	struct thread_times times = {
+		.run_ns = 100, .wait_ns = 50, .consumes = 5, .runnable = true
+	};
 	const struct watched_thread *t;
 	struct alarm_watch w = { 0 };
 
 	watch_begin(&w, 1 * SECOND);
-	t = watch_thread(&w, 7, 100, 5, 0);
-	assert_true(t->cpu < 0);
+	t = watch_thread(&w, 7, &times);
+	assert_true(t->share.cpu < 0 && t->share.awake < 0);
 	assert_false(t->worked);
 	watch_begin(&w, 3 * SECOND);
-	t = watch_thread(&w, 7, 100 + SECOND, 5, 0);
-	assert_true(t->cpu > 0.49 && t->cpu < 0.51);
+	times.run_ns += SECOND;
+	times.wait_ns += SECOND / 2;
+	t = watch_thread(&w, 7, &times);
+	assert_true(t->share.cpu > 0.49 && t->share.cpu < 0.51);
+	assert_true(t->share.awake > 0.74 && t->share.awake < 0.76);
+	assert_true(t->share.never_slept);
 	assert_false(t->worked);
 	watch_begin(&w, 4 * SECOND);
-	t = watch_thread(&w, 7, 100 + 2 * SECOND, 5, 1);
-	assert_true(t->cpu > 0.99);
+	times.run_ns += SECOND;
+	times.irqs++;
+	times.switches++;
+	t = watch_thread(&w, 7, &times);
+	assert_true(t->share.cpu > 0.99);
 	assert_true(t->worked);
+	assert_false(t->share.never_slept);
 	/* Its number was used again. */
 	watch_begin(&w, 5 * SECOND);
-	assert_true(watch_thread(&w, 7, 10, 0, 0)->cpu < 0);
+	times.run_ns = 10;
+	assert_true(watch_thread(&w, 7, &times)->share.cpu < 0);
 }
 
 /* A table that is full is no crash: the rest is not watched. */
@@ -203,6 +230,7 @@ static void test_alarm__watch_is_bounded(void **state)
 {
 	static struct alarm_watch w;
 	struct vm_eventfd e = { .count = 1 };
+	const struct thread_times times = { 0 };
 	uint32_t i, missed = 0;
 
 	memset(&w, 0, sizeof(w));
@@ -213,7 +241,7 @@ static void test_alarm__watch_is_bounded(void **state)
 	}
 	assert_int_equal(missed, 10);
 	for (i = missed = 0; i < WATCH_THREADS + 3; i++)
-		missed += !watch_thread(&w, i + 1, 1, 1, 1);
+		missed += !watch_thread(&w, i + 1, &times);
 	assert_int_equal(missed, 3);
 }
 
@@ -284,14 +312,15 @@ static void test_alarm__other_calls_are_no_wait(void **state)
 /* What /proc says of a thread: its state, its time on a CPU. */
 static void test_alarm__thread_in_proc(void **state)
 {
-	uint64_t run_ns = 0;
+	struct thread_times times = { 0 };
 
 	assert_int_equal(alarm_thread_state(getpid()), 'R');
 	assert_int_equal(alarm_thread_state(-1), '?');
-	if (!alarm_run_ns(getpid(), &run_ns))
+	if (!alarm_times(getpid(), &times))
 		skip_because("this kernel has no schedstat (CONFIG_SCHED_INFO)");
-	assert_true(run_ns > 0);
-	assert_false(alarm_run_ns(-1, &run_ns));
+	assert_true(times.run_ns > 0);
+	assert_true(times.runnable);
+	assert_false(alarm_times(-1, &times));
 }
 
 int main(void)
@@ -307,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_alarm__spinning_is_due_after_both),
 		cmocka_unit_test(test_alarm__readable_since_it_was_not_drained),
 		cmocka_unit_test(test_alarm__consumer_is_remembered),
+		cmocka_unit_test(test_alarm__runs_whenever_others_let_it),
 		cmocka_unit_test(test_alarm__share_of_a_cpu),
 		cmocka_unit_test(test_alarm__watch_is_bounded),
 		cmocka_unit_test(test_alarm__poll_set_is_looked_into),

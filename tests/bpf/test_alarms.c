@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Alarms on a VMM that misbehaves on purpose: the tiny one (tests/tiny), in every way that is
+ * wrong, and in those that only look so.
+ */
+#include "privileged.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <handoff/clock.h>
+#include <handoff/report.h>
+#include <handoff/trace.h>
+
+#define INTERVAL_MS 100
+#define STUCK_NS    (300 * NS_PER_MS)
+
+struct tiny {
+	pid_t pid, consumer;
+	int in;
+	FILE *out;
+	struct tracer *tracer;
+	struct report *report;
+};
+
+static void tiny_say(struct tiny *v, const char *command, char answer[400])
+{
+	assert_int_equal(write(v->in, command, strlen(command)), strlen(command));
+	if (!fgets(answer, 400, v->out))
+		fail_msg("the VMM does not answer to %s", command);
+}
+
+/* What it may say on its standard error belongs to the test's output. */
+static void tiny_start(struct tiny *v, const char *const *options)
+{
+	posix_spawn_file_actions_t files;
+	char path[4096], line[400], *argv[16] = { path };
+	int in[2], out[2], i, pid, consumer;
+
+	memset(v, 0, sizeof(*v));
+	built("tests/tiny_vmm", path);
+	if (access("/dev/kvm", R_OK | W_OK) || access(path, X_OK))
+		skip_because("no /dev/kvm, or no %s", path);
+	for (i = 0; options[i]; i++)
+		argv[i + 1] = (char *)options[i];
+	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, in[0], 0);
+	posix_spawn_file_actions_adddup2(&files, out[1], 1);
+	assert_int_equal(posix_spawn(&v->pid, path, &files, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&files);
+	close(in[0]);
+	close(out[1]);
+	v->in = in[1];
+	v->out = fdopen(out[0], "r");
+	assert_non_null(v->out);
+	if (!fgets(line, sizeof(line), v->out) ||
+	    sscanf(line, "ready pid=%d consumer=%d", &pid, &consumer) != 2)
+		fail_msg("the VMM does not get ready");
+	v->consumer = consumer;
+}
+
+static void tiny_trace(struct tiny *v)
+{
+	const struct tracer_config config = { .pid = v->pid,
+					      .use_bpf = true,
+					      .stuck_ns = STUCK_NS };
+	struct error err = { "" };
+
+	v->report = report_new();
+	v->tracer = tracer_new(&config, &err);
+	if (!v->tracer)
+		fail_msg("%s", err.msg);
+}
+
+static void tiny_end(struct tiny *v)
+{
+	tracer_free(v->tracer);
+	report_free(v->report);
+	kill(v->pid, SIGKILL);
+	kill(v->pid, SIGCONT);
+	waitpid(v->pid, NULL, 0);
+	close(v->in);
+	fclose(v->out);
+}
+
+static void snapshot(struct tiny *v)
+{
+	struct error err = { "" };
+
+	if (tracer_snapshot(v->tracer, v->report, &err))
+		fail_msg("%s", err.msg);
+}
+
+/* Intervals like those of the command, until there is an alarm of this kind, on or over. */
+static const struct report_alarm *until_alarm(struct tiny *v, enum report_alarm_kind kind,
+					      bool over)
+{
+	int64_t end = clock_ns() + 30 * NS_PER_S;
+	uint32_t i;
+
+	do {
+		poll(NULL, 0, INTERVAL_MS);
+		snapshot(v);
+		for (i = 0; i < v->report->n_alarms; i++)
+			if (v->report->alarm[i].kind == kind && v->report->alarm[i].over == over)
+				return &v->report->alarm[i];
+	} while (clock_ns() < end);
+	return NULL;
+}
+
+/* Some intervals, several times as long as it takes to be stuck. */
+static void assert_no_alarm(struct tiny *v)
+{
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		poll(NULL, 0, INTERVAL_MS);
+		snapshot(v);
+		if (v->report->n_alarms)
+			fail_msg("%s: %s queue %u, thread %u (%c), %.1f of a CPU, count %llu",
+				 alarm_kind_name(v->report->alarm[0].kind),
+				 v->report->alarm[0].device, v->report->alarm[0].queue,
+				 v->report->alarm[0].tid, v->report->alarm[0].state,
+				 v->report->alarm[0].cpu_share,
+				 (unsigned long long)v->report->alarm[0].count);
+	}
+}
+
+static void show(const struct report_alarm *a)
+{
+	uint32_t i;
+
+	print_message("# %s: age %.3f s, %s/%u, thread %u %s (%c), cpu %.2f, fd %d id %u count "
+		      "%llu\n",
+		      alarm_kind_name(a->kind), a->age_ns / 1e9, a->device, a->queue, a->tid,
+		      a->comm, a->state, a->cpu_share, a->fd, a->eventfd_id,
+		      (unsigned long long)a->count);
+	print_message("# kernel: %s\n", a->kernel_why);
+	for (i = 0; i < a->n_kernel; i++)
+		print_message("#   %s\n", a->kernel[i]);
+	print_message("# user: %s\n", a->user_why);
+	for (i = 0; i < a->n_user; i++)
+		print_message("#   %s\n", a->user[i]);
+}
+
+static bool has_frame(const char frame[][REPORT_FRAME], uint32_t n, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (!strncmp(frame[i], name, strlen(name)))
+			return true;
+	return false;
+}
+
+/* A consumer that never drains a queue's eventfd: the thread and the eventfd are named, once. */
+static void test_alarms__spinning_is_named(void **state)
+{
+	static const char *const options[] = { "--queues",	"2", "--style", "epoll",
+					       "--never-drain", "1", NULL };
+	const struct report_alarm *a;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	snapshot(&v);
+	tiny_say(&v, "kick 3\n", answer);
+	a = until_alarm(&v, ALARM_SPINNING, false);
+	assert_non_null(a);
+	show(a);
+	assert_int_equal(a->queue, 1);
+	assert_true(a->device[0]);
+	assert_true(a->tid && a->tid != (uint32_t)v.pid);
+	assert_true(a->cpu_share > 0);
+	assert_true(a->count >= 1);
+	assert_true(a->fd >= 0);
+	assert_true(a->n_user > 0);
+	/* It lasts: the same alarm. */
+	poll(NULL, 0, INTERVAL_MS);
+	snapshot(&v);
+	if (v.report->n_alarms != 1)
+		for (uint32_t i = 0; i < v.report->n_alarms; i++)
+			show(&v.report->alarm[i]);
+	assert_int_equal(v.report->n_alarms, 1);
+	assert_int_equal(v.report->alarms_total, 1);
+	tiny_end(&v);
+}
+
+static bool all_stopped(pid_t pid)
+{
+	char path[64], line[400], *at;
+	struct dirent *e;
+	bool all = true;
+	DIR *dir;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (all && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/stat", (int)pid, e->d_name);
+		f = fopen(path, "re");
+		at = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+		all = at && at[2] == 'T';
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return all;
+}
+
+/* The signal is only on its way when kill returns. */
+static void stop(pid_t pid)
+{
+	int64_t end = clock_ns() + 30 * NS_PER_S;
+
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	while (!all_stopped(pid) && clock_ns() < end)
+		sched_yield();
+	assert_true(all_stopped(pid));
+}
+
+/* Its consumer was stopped, and a kick waits: stuck, in T; when it goes on, the alarm is over and
+ * stays in the report. */
+static void test_alarms__stopped_consumer_is_stuck(void **state)
+{
+	static const char *const options[] = { "--style", "ppoll", "--consumer-process", NULL };
+	const struct report_alarm *a;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	tiny_say(&v, "go 3\n", answer);
+	snapshot(&v);
+	stop(v.consumer);
+	tiny_say(&v, "kick 2\n", answer);
+	a = until_alarm(&v, ALARM_STUCK, false);
+	assert_non_null(a);
+	show(a);
+	assert_int_equal(a->state, 'T');
+	assert_true(a->count >= 1);
+	assert_true(a->age_ns >= (uint64_t)STUCK_NS);
+	assert_true(has_frame(a->kernel, a->n_kernel, "do_signal_stop") || a->kernel_why[0]);
+	assert_true(has_frame(a->user, a->n_user, "ppoll") ||
+		    has_frame(a->user, a->n_user, "__GI_ppoll"));
+	kill(v.consumer, SIGCONT);
+	a = until_alarm(&v, ALARM_STUCK, true);
+	assert_non_null(a);
+	assert_int_equal(v.report->n_alarms, 1);
+	assert_int_equal(v.report->alarms_total, 1);
+	tiny_end(&v);
+}
+
+/* Consumers that wait in a lock: where they do is shown. */
+static void test_alarms__stuck_shows_where_it_sleeps(void **state)
+{
+	static const char *const options[] = { "--style", "epoll", NULL };
+	const struct report_alarm *a;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	tiny_say(&v, "go 3\n", answer);
+	tiny_say(&v, "freeze\n", answer);
+	tiny_say(&v, "kick 2\n", answer);
+	a = until_alarm(&v, ALARM_STUCK, false);
+	assert_non_null(a);
+	show(a);
+	assert_int_equal(a->state, 'S');
+	assert_true(a->n_user > 1);
+	assert_true(has_frame(a->kernel, a->n_kernel, "futex_wait") || a->kernel_why[0]);
+	tiny_say(&v, "cont\n", answer);
+	assert_non_null(until_alarm(&v, ALARM_STUCK, true));
+	tiny_end(&v);
+}
+
+/* A kick that was there before the tracer: its eventfd's count tells. */
+static void test_alarms__stuck_before_we_came(void **state)
+{
+	static const char *const options[] = { "--style", "ppoll", NULL };
+	const struct report_alarm *a;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_say(&v, "freeze\n", answer);
+	tiny_say(&v, "kick 2\n", answer);
+	tiny_trace(&v);
+	a = until_alarm(&v, ALARM_STUCK, false);
+	assert_non_null(a);
+	assert_true(a->count >= 1);
+	tiny_end(&v);
+}
+
+/* Loops that spin for their work, with interrupts and without, and idle ones, alarm nobody. */
+static void test_alarms__polling_is_no_alarm(void **state)
+{
+	static const char *const ways[][8] = {
+		{ "--style", "adaptive", NULL },
+		{ "--style", "spin", NULL },
+		{ "--style", "spin", "--irq", "none", NULL },
+		{ "--style", "spin", "--irq", "none", "--consumer-process", NULL },
+		{ "--style", "busy", NULL },
+		{ "--style", "uring-poll", NULL },
+		{ "--style", "read", NULL },
+	};
+	char answer[400];
+	struct tiny v;
+	size_t i;
+
+	NEED_PRIVILEGE();
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		print_message("# %s %s\n", ways[i][1], ways[i][2] ? "without interrupts" : "");
+		tiny_start(&v, ways[i]);
+		tiny_trace(&v);
+		tiny_say(&v, "go 50\n", answer);
+		assert_no_alarm(&v);
+		tiny_end(&v);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_alarms__spinning_is_named),
+		cmocka_unit_test(test_alarms__stopped_consumer_is_stuck),
+		cmocka_unit_test(test_alarms__stuck_shows_where_it_sleeps),
+		cmocka_unit_test(test_alarms__stuck_before_we_came),
+		cmocka_unit_test(test_alarms__polling_is_no_alarm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
