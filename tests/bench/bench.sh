@@ -22,9 +22,9 @@ measure() {
 median() { sort -n | awk \
 	'{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
-# ratio FILE FILE: the median of the ratios of the pairs. A pair was run back to back: a machine that
-# changes its pace now and then (a host that moves our CPUs between its own) changes it between
-# pairs, seldom within one.
+# ratio FILE FILE: the median of the ratios of the pairs. A pair was run back to back: a machine
+# that changes its pace now and then (a host that moves our CPUs between its own) changes it
+# between pairs, seldom within one.
 ratio() { paste "$1" "$2" 2>/dev/null | awk '{printf "%.3f\n", $1 / $2}' | median; }
 
 # row "what" FILE FILE: medians of the two sides, and their ratio.

@@ -76,6 +76,7 @@ tool_attach() {
 tool_detach() {
 	kill -INT $tool_pid
 	wait $tool_pid 2>/dev/null
+	tool_pid=
 }
 
 settle() { read -rt "$1" <> <(:) || :; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The live screen of `handoff trace` with two VMs, in a real terminal (tmux): which VM it shows, keys
-# to go from one to the other, one that ends, quit with both summaries.
+# The live screen of `handoff trace` with two VMs, in a real terminal (tmux): which VM it shows,
+# keys to go from one to the other, one that ends, quit with both summaries.
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/trace_cli.sh"
 command -v tmux >/dev/null || skip_all "tmux is not installed"
@@ -47,7 +47,8 @@ check "a small window is drawn, not overrun" wait_for 5 eval \
 tm resize-window -t live -x 110 -y 100
 tm send-keys -t live q
 check "q ends with exit 0" wait_for 20 shows "exit status 0"
-check "both summaries stand in the terminal" equal "$(screen | grep -c '^handoff: .*, [0-9.]* s on')" 2
+check "both summaries stand in the terminal" equal 2 \
+	"$(screen | grep -c '^handoff: .*, [0-9.]* s on')"
 check "what was said stands there too" shows "$two has ended"
 
 done_testing

@@ -69,7 +69,8 @@ figures() {
 	check "$name: outcomes add up to arrivals" holds "$name" \
 		'[.queues[] | .arrivals == ([.outcomes[]] | add)] | all'
 	check "$name: what kicks met adds up to kicks" holds "$name" \
-		'[.queues[] | .kicks == (.kick_classes | .asleep + .awake + .coalesced + .left + .open)] | all'
+		'[.queues[] | .kicks ==
+			(.kick_classes | .asleep + .awake + .coalesced + .left + .open)] | all'
 	check "$name: nothing is lost" holds "$name" '[.losses[]] | add == 0'
 }
 
@@ -93,7 +94,8 @@ traced() {
 	local name=$1 loop=$2 words=$3 options=$4 delay
 	shift 4
 	for delay in 1 2 4 8; do
-		qemu_start "$name" "rw=randread completion=irq startdelay=$delay $words" "$@" || return
+		qemu_start "$name" "rw=randread completion=irq startdelay=$delay $words" "$@" ||
+			return
 		thread=$qemu
 		[ "$loop" = main ] || thread=$(qemu_thread_of "$loop")
 		trace "$name" ${options//SOCKET/$tmp/$name.qmp}

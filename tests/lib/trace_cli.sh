@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# `handoff trace` on VMs of `handoff run`, after tap.sh: skips all where this host cannot trace. Other
-# VMs of the machine do not disturb.
+# `handoff trace` on VMs of `handoff run`, after tap.sh: skips all where this host cannot trace.
+# Other VMs of the machine do not disturb.
 handoff=${HANDOFF:?is set by make}
 
 [ -w /dev/kvm ] || skip_all "no access to /dev/kvm"
@@ -36,7 +36,8 @@ end_vm() {
 trace() {
 	local name=$1
 	shift
-	timeout 120 "$handoff" trace --json "$tmp/$name.json" "$@" >"$tmp/$name.out" 2>"$tmp/$name.err"
+	timeout 120 "$handoff" trace --json "$tmp/$name.json" "$@" \
+		>"$tmp/$name.out" 2>"$tmp/$name.err"
 	status=$?
 }
 
@@ -52,8 +53,8 @@ start() {
 
 holds() {
 	jq -e "$2" "$tmp/$1.json" >/dev/null || {
-		jq -c '.reports // [.] | .[] | [.vmm, .interval, [.queues[] | del(.stages)], .losses]' \
-			"$tmp/$1.json"
+		jq -c '.reports // [.] | .[] |
+			[.vmm, .interval, [.queues[] | del(.stages)], .losses]' "$tmp/$1.json"
 		cat "$tmp/$1.err"
 		return 1
 	}

@@ -116,11 +116,11 @@ static void test_foreign__told_name_stays(void **state)
 	assert_string_equal(f->row[0].device, "0xfe003000");
 	assert_string_equal(f->row[0].name_reason, "a guess");
 	q->name_evidence = EVIDENCE_EXACT;
-	strcpy(q->device, "vblk0");
+	snprintf(q->device, sizeof(q->device), "vblk0");
 	foreign_take_vm(f);
 	assert_string_equal(f->row[0].device, "vblk0");
 	q->name_evidence = EVIDENCE_INFERRED;
-	strcpy(q->device, "0xfe003000");
+	snprintf(q->device, sizeof(q->device), "0xfe003000");
 	foreign_take_vm(f);
 	assert_string_equal(f->row[0].device, "vblk0");
 	assert_int_equal(f->row[0].name_evidence, EVIDENCE_EXACT);
@@ -188,7 +188,7 @@ static void test_foreign__loops_by_names(void **state)
 	struct vm_queue *q = fake_vm_queue(f, 0xfe003000, "0xfe003000", 0, 7);
 
 	names.loop[0].tid = 4000001;
-	strcpy(names.loop[0].id, "iothread0");
+	snprintf(names.loop[0].id, sizeof(names.loop[0].id), "iothread0");
 	names.loop[0].poll_known = true;
 	names.loop[0].poll_max_ns = 32768;
 	names.loop[0].poll_weight = 3;
