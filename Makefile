@@ -75,7 +75,7 @@ closure  = $(sort $(1) $(foreach f,$(sees_$(1)),$(call closure,$(f))))
 GUEST := $(if $(wildcard user/guest/*.c),$(OUT)/guest/load.elf)
 BPF   := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 # Objects with a skeleton of their own; the others are linked into one, handoff.bpf.o.
-BPF_ALONE   := $(filter discover stack,$(BPF))
+BPF_ALONE   := $(filter discover fold stack,$(BPF))
 # maps first: the linker of libbpf 1.1 forgets the offsets of maps that it met as extern before.
 BPF_LINKED  := $(filter maps,$(BPF)) $(filter-out maps $(BPF_ALONE),$(BPF))
 SKELETONS   := $(patsubst %,$(OUT)/bpf/%.skel.h,$(BPF_ALONE) $(if $(strip $(BPF_LINKED)),handoff))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What bpf/stack.bpf.c tells user/trace/stack.c of one thread, and user/trace/folded.c of the
- * stacks of those who woke a loop and of the loop itself.
+ * What bpf/stack.bpf.c tells user/trace/stack.c of one thread, and bpf/fold.bpf.c tells
+ * user/trace/folded.c of the stacks of those who woke a loop and of the loop itself.
  */
 #ifndef HANDOFF_ABI_STACK_H
 #define HANDOFF_ABI_STACK_H
@@ -26,40 +26,56 @@ struct stack_record {
 	__u64 regs[STACK_REGS_MAX];
 };
 
-#define FOLD_WAKES   8192 /* different ways to be woken */
-#define FOLD_SAMPLES 8192 /* different places to be on a CPU */
-#define FOLD_STACKS  16384
-#define FOLD_THREADS 256 /* loops that are followed */
-#define FOLD_COMM    16
+#define FOLD_WAKES	 4096 /* different ways to be woken */
+#define FOLD_STACKS	 4096 /* different kernel stacks */
+#define FOLD_THREADS	 256  /* loops that are followed */
+#define FOLD_COMM	 16
+#define FOLD_HZ		 99 /* samples of a running loop; not in step with other timers */
+#define FOLD_SAMPLE_NS	 (1000000000 / FOLD_HZ)
+#define FOLD_TELL_NS	 50000000 /* a way to be woken is told of so often at most */
+#define FOLD_STACK_BYTES 8192	  /* of a user stack, from its innermost frame on */
+#define FOLD_CHUNK	 512
+#define FOLD_RING_BYTES	 (4 << 20)
 
-/* Stacks by their number in the map of stacks; < 0: there is none, -errno of bpf_get_stackid. */
 struct fold_wake_key {
 	__u32 tid; /* of the loop */
-	__u32 pad;
-	char comm[FOLD_COMM]; /* of the waker; "" = an interrupt did it on an idle CPU */
-	__s32 kernel, user;   /* the waker's stacks */
-};
-
-struct fold_sample_key {
-	__u32 tid;
-	__s32 kernel, user;
+	__u32 by;  /* thread of the waker; 0 = an interrupt did it on an idle CPU */
+	/* Its number in the map of stacks, of the kernel's half; < 0: there is none, -errno. */
+	__s32 kernel;
 	__u32 pad;
 };
 
-struct fold_count {
-	__u64 n, ns; /* how often; asleep (wakes only: samples have a fixed weight) */
+struct fold_wake {
+	__u64 n, ns;   /* wakes, and the time asleep before them, that no record has told of yet */
+	__u64 told_ns; /* the last record; 0 = none */
 };
 
+enum fold_kind { FOLD_RUNNING = 1, FOLD_WOKEN = 2 };
+
+/* Where a loop is on its CPU, or who woke it. */
+struct fold_record {
+	__u32 kind;		  /* enum fold_kind */
+	__u32 by_pid;		  /* process of the thread whose stacks these are */
+	struct fold_wake_key key; /* FOLD_RUNNING: `by` is the loop itself */
+	char comm[FOLD_COMM];	  /* of that thread; "" = none */
+	__u64 n, ns;		  /* FOLD_WOKEN: as in fold_wake */
+	__s32 regs_bytes;	  /* as in stack_record; 0 = a thread of the kernel's */
+	__u32 stack_bytes;	  /* of stack[], from the stack pointer up */
+	__u64 regs[STACK_REGS_MAX];
+	__u8 stack[FOLD_STACK_BYTES];
+};
+
+/* Time that no record tells of, ns. */
 enum fold_loss {
-	FOLD_LOSS_KERNEL, /* a stack there was no room for */
-	FOLD_LOSS_USER,
-	FOLD_LOSS_MAPS, /* another way to be woken, or place, than there is room for */
+	FOLD_LOSS_WAKES,   /* asleep: another way to be woken than there is room for */
+	FOLD_LOSS_SAMPLES, /* running: the ring was full */
 	FOLD_LOSSES
 };
 
 _Static_assert(sizeof(struct stack_record) == 32 + 8 * (STACK_FRAMES + STACK_REGS_MAX),
 	       "map layout is ABI");
-_Static_assert(sizeof(struct fold_wake_key) == 32, "map layout is ABI");
-_Static_assert(sizeof(struct fold_sample_key) == 16, "map layout is ABI");
+_Static_assert(sizeof(struct fold_wake_key) == 16, "map layout is ABI");
+_Static_assert(sizeof(struct fold_record) == 64 + 8 * STACK_REGS_MAX + FOLD_STACK_BYTES,
+	       "record layout is ABI");
 
 #endif

@@ -28,12 +28,12 @@ struct tracer_config {
 	 * kicks, then one time in eight; adds some 60 ns to each event while it does. */
 	bool measure_cost;
 	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
+	bool folded;		/* collect stacks for tracer_write_folded */
 	/* Of a VMM that is not ours (no stats page): */
 	uint64_t stuck_ns; /* alarm when a kick waits longer; 0 = 1 s */
 	bool uprobes;	   /* service, io, irq and each arrival by uprobes, where the VMM exports
 			      symbols */
 	bool uprobes_slow; /* even those that are single-stepped */
-	bool folded;	   /* collect stacks for tracer_write_folded */
 	const struct vm_names *names; /* may be NULL; copied */
 	uint32_t n_given;	      /* notify addresses given by hand */
 	const struct kick_key *given;
@@ -68,7 +68,14 @@ int tracer_refresh_fd(const struct tracer *t);
 int tracer_refresh(struct tracer *t, struct error *err) MUST_CHECK;
 /* Names from now on. */
 void tracer_set_names(struct tracer *t, const struct vm_names *names);
-/* Folded stacks, a line each: "frame;frame;frame ns". 0 or -errno with err. Needs config.folded. */
+/*
+ * With config.folded: readable when so many stacks have come that tracer_take_stacks is to be
+ * called (which a snapshot does too). -1: nothing to wait for.
+ */
+int tracer_stacks_fd(const struct tracer *t);
+void tracer_take_stacks(struct tracer *t);
+/* Ends collecting. Folded stacks, a line each: "frame;frame;frame ns". 0 or -errno with err. Needs
+ * config.folded. */
 int tracer_write_folded(struct tracer *t, FILE *to, struct error *err) MUST_CHECK;
 
 /* --- doctor: each BPF program tried for real -------------------------------------------------- */

@@ -27,8 +27,8 @@
 #define LOOK_NS NS_PER_S
 
 enum source { SOURCE_SIGNAL, SOURCE_TICK, SOURCE_LOOK, SOURCE_TIME, SOURCE_STDIN, SOURCES };
-/* Behind them two for each VM. */
-enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCES };
+/* Behind them some for each VM. */
+enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCE_STACKS, VM_SOURCES };
 
 struct watch {
 	const struct trace_options *o;
@@ -205,6 +205,8 @@ static void watch_once(struct watch *w)
 		of_vm[VM_SOURCE_END] = (struct pollfd){ t ? f->vm[i].pidfd : -1, POLLIN, 0 };
 		of_vm[VM_SOURCE_CHANGE] =
 			(struct pollfd){ t ? tracer_refresh_fd(t) : -1, POLLIN, 0 };
+		of_vm[VM_SOURCE_STACKS] =
+			(struct pollfd){ t ? tracer_stacks_fd(t) : -1, POLLIN, 0 };
 	}
 	if (poll(fds, SOURCES + n * VM_SOURCES, -1) <= 0)
 		return;
@@ -218,6 +220,8 @@ static void watch_once(struct watch *w)
 			fleet_on_end(f, &f->vm[i]);
 		else if (of_vm[VM_SOURCE_CHANGE].revents)
 			fleet_on_change(f, &f->vm[i]);
+		if (of_vm[VM_SOURCE_STACKS].revents && f->vm[i].tracer)
+			tracer_take_stacks(f->vm[i].tracer);
 	}
 	if (fds[SOURCE_TICK].revents && !w->stop)
 		on_tick(w);
@@ -241,9 +245,22 @@ static int watch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The socket may be another VM's. */
+static int check_names(const struct watch *w, struct error *err)
+{
+	for (uint32_t i = 0; w->names && i < w->names->n_loops; i++)
+		if (w->names->loop[i].main && w->names->loop[i].tid != (uint32_t)w->fleet.vm[0].pid)
+			return error_set(err, -EINVAL,
+					 "--qmp: %s is the socket of process %u, not of %d",
+					 w->o->qmp, w->names->loop[i].tid, (int)w->fleet.vm[0].pid);
+	return 0;
+}
+
 /* 0, or -errno with err. */
 static int watch_init(struct watch *w, struct error *err)
 {
+	int ret;
+
 	/* From here on no signal ends us halfway. */
 	w->signal_fd = watch_signals();
 	w->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -259,7 +276,8 @@ static int watch_init(struct watch *w, struct error *err)
 		error_prefix(err, "--qmp");
 		return -ENOENT;
 	}
-	return fleet_init(&w->fleet, w->o, w->names, say, w, err);
+	ret = fleet_init(&w->fleet, w->o, w->names, say, w, err);
+	return ret ? ret : check_names(w, err);
 }
 
 static void watch_release(struct watch *w)

@@ -329,6 +329,11 @@ void kernel_stop(struct kernel *k)
 	__atomic_store_n(&k->skel->bss->gone, 1, __ATOMIC_RELAXED);
 }
 
+bool kernel_switch_has_state(const struct kernel *k)
+{
+	return k->variants.switch_has_state;
+}
+
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p)
 {
 	return &k->program[p];

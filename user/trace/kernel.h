@@ -46,6 +46,8 @@ void kernel_free(struct kernel *k);
  * by themselves if they were there then. */
 void kernel_stop(struct kernel *k);
 
+/* What sched_switch tells here (variants.h). */
+bool kernel_switch_has_state(const struct kernel *k);
 const struct kernel_program *kernel_program(const struct kernel *k, enum program p);
 /* Readable after the VM has registered or dropped an eventfd; kernel_changes empties it and tells
  * how often. -1: not foreign. */

@@ -115,11 +115,10 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (!t->kernel)
 		return -EPERM;
 	look_if_alive(t);
-	if (t->foreign && config->folded) {
-		t->folded = folded_new(t, err);
-		return t->folded ? 0 : -ENOTSUP;
-	}
-	return 0;
+	if (!config->folded)
+		return 0;
+	t->folded = folded_new(kernel_switch_has_state(t->kernel), err);
+	return t->folded ? 0 : -ENOTSUP;
 }
 
 /* Has anything come by any queue before the tracer was there? */
@@ -159,11 +158,13 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 		foreign_fill(t->foreign, t->now);
 		remember_names(t, t->now);
 		t->alarms = alarms_new(t);
-		return t;
+	} else {
+		stats_map_copy(t->stats, t->before);
+		t->late = has_begun(t->before);
+		remember_names(t, t->before);
 	}
-	stats_map_copy(t->stats, t->before);
-	t->late = has_begun(t->before);
-	remember_names(t, t->before);
+	if (t->folded)
+		folded_follow(t->folded, t->foreign ? t->now : t->before);
 	return t;
 }
 
@@ -205,9 +206,20 @@ void tracer_set_names(struct tracer *t, const struct vm_names *names)
 	foreign_tell(t->foreign, t->kernel);
 }
 
+int tracer_stacks_fd(const struct tracer *t)
+{
+	return t->folded ? folded_fd(t->folded) : -1;
+}
+
+void tracer_take_stacks(struct tracer *t)
+{
+	if (t->folded)
+		folded_take(t->folded);
+}
+
 int tracer_write_folded(struct tracer *t, FILE *to, struct error *err)
 {
 	if (!t->folded)
 		return error_set(err, -ENOTSUP, "no stacks were collected");
-	return folded_write(t->folded, to, err);
+	return folded_write(t->folded, t->comm, t->config.pid, to, err);
 }

@@ -237,6 +237,10 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	join_exit_reasons(t, r);
 	join_handovers(t, r);
 	put_cost(t, r, now_ns);
+	if (t->folded) {
+		folded_follow(t->folded, t->now);
+		folded_take(t->folded);
+	}
 	if (t->alarms)
 		alarms_check(t, r, now_ns);
 	return 0;

@@ -35,7 +35,6 @@ struct stacks {
 struct stacks *stacks_new(struct error *err)
 {
 	struct stacks *s = calloc(1, sizeof(*s));
-	struct bpf_program *p;
 	char why[200];
 	int ret = -ENOMEM;
 
@@ -44,12 +43,7 @@ struct stacks *stacks_new(struct error *err)
 		s->skel = stack_bpf__open();
 	if (!s || !s->skel)
 		goto fail;
-	bpf_object__for_each_program(p, s->skel->obj)
-		bpf_program__set_autoload(p, p == s->skel->progs.ho_stack);
-	bpf_map__set_autocreate(s->skel->maps.fold_threads, false);
-	bpf_map__set_autocreate(s->skel->maps.fold_stacks, false);
-	bpf_map__set_autocreate(s->skel->maps.fold_wakes, false);
-	bpf_map__set_autocreate(s->skel->maps.fold_samples, false);
+	bpf_program__set_autoload(s->skel->progs.ho_stack, true);
 	ret = stack_bpf__load(s->skel);
 	if (!ret)
 		return s;
@@ -152,12 +146,14 @@ static bool moved(const struct stack_record *a, const struct stack_record *b)
 static int name_user(struct stacks *s, struct symbols *symbols, struct stack_record *r,
 		     struct thread_stack *out)
 {
+	struct symbols_walk walk = { .regs = r->regs, .with_offset = true };
 	struct stack_record after;
 	int i, ret;
 
 	for (i = 0; i < TRIES; i++) {
-		out->n_user = symbols_unwind(symbols, r->tid, r->regs, r->regs_bytes, out->user,
-					     REPORT_FRAMES, out->user_why);
+		walk.regs_bytes = r->regs_bytes;
+		out->n_user = symbols_unwind(symbols, r->tid, &walk, out->user, REPORT_FRAMES,
+					     out->user_why);
 		ret = stacks_look(s, r->tid, &after);
 		if (ret)
 			return ret;

@@ -19,17 +19,26 @@
 /* A symbol without a size is believed for so many bytes. */
 #define SIZELESS_BELIEVE 4096
 
+/* libdw looks through all symbols of a file for a name: 0.1 ms. The same callers come again. */
+#define NAMES 2048
+struct cached_name {
+	uint64_t addr; /* 0 = free */
+	bool is_return, with_offset;
+	char name[REPORT_FRAME];
+};
+
 struct symbols {
 	pid_t pid;
 	Dwfl *dwfl;
 	bool attached;
 	/* one walk */
-	const __u64 *regs;
+	const struct symbols_walk *walk;
 	pid_t tid;
 	int64_t deadline_ns;
 	int memory_errno;
 	char (*frame)[REPORT_FRAME];
 	uint32_t n, max;
+	struct cached_name cache[NAMES];
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -130,6 +139,7 @@ void symbols_refresh(struct symbols *s)
 {
 	if (!has_mappings(s->pid))
 		return;
+	memset(s->cache, 0, sizeof(s->cache));
 	dwfl_report_begin(s->dwfl);
 	dwfl_linux_proc_report(s->dwfl, s->pid);
 	dwfl_report_end(s->dwfl, NULL, NULL);
@@ -182,8 +192,8 @@ static int name_length(const char *name)
 	return end ? end - name : (int)strlen(name);
 }
 
-void symbols_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset, char *buf,
-		  size_t size)
+static void find_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset, char *buf,
+		      size_t size)
 {
 	uint64_t at = addr - is_return;
 	Dwfl_Module *mod = dwfl_addrmodule(s->dwfl, at);
@@ -214,6 +224,27 @@ void symbols_name(struct symbols *s, uint64_t addr, bool is_return, bool with_of
 		 MIN(name_length(module), 24), module);
 }
 
+/* Of a size that the cache keeps. */
+static const char *cached_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset)
+{
+	struct cached_name *c = &s->cache[(addr ^ addr >> 12) % NAMES];
+
+	if (c->addr != addr || c->is_return != is_return || c->with_offset != with_offset) {
+		*c = (struct cached_name){ addr, is_return, with_offset, "" };
+		find_name(s, addr, is_return, with_offset, c->name, sizeof(c->name));
+	}
+	return c->name;
+}
+
+void symbols_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset, char *buf,
+		  size_t size)
+{
+	if (size < REPORT_FRAME)
+		find_name(s, addr, is_return, with_offset, buf, size);
+	else
+		memcpy(buf, cached_name(s, addr, is_return, with_offset), REPORT_FRAME);
+}
+
 /* --- stacks ----------------------------------------------------------------------------------- */
 
 /* libdw insists on the list; the one that is asked for comes by get_thread. */
@@ -233,6 +264,17 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
 	return true;
 }
 
+/* Of a copied stack nothing but the copy: the memory has moved on. */
+static bool read_copy(const struct symbols_walk *walk, Dwarf_Addr addr, Dwarf_Word *result)
+{
+	Dwarf_Addr at = addr - stack_regs_sp(walk->regs);
+
+	if (at >= walk->stack_bytes || walk->stack_bytes - at < sizeof(*result))
+		return false;
+	memcpy(result, (const char *)walk->stack + at, sizeof(*result));
+	return true;
+}
+
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr addr, Dwarf_Word *result, void *arg)
 {
 	struct iovec to = { result, sizeof(*result) },
@@ -241,6 +283,8 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr addr, Dwarf_Word *result, void *a
 
 	if (clock_ns() > s->deadline_ns)
 		return false;
+	if (s->walk->stack)
+		return read_copy(s->walk, addr, result);
 	if (process_vm_readv(s->pid, &to, 1, &from, 1, 0) == sizeof(*result))
 		return true;
 	s->memory_errno = errno;
@@ -252,10 +296,10 @@ static bool set_registers(Dwfl_Thread *thread, void *arg)
 	struct symbols *s = arg;
 	Dwarf_Word dwarf[STACK_DWARF_REGS];
 
-	stack_regs_dwarf(s->regs, dwarf);
+	stack_regs_dwarf(s->walk->regs, dwarf);
 	if (!dwfl_thread_state_registers(thread, 0, STACK_DWARF_REGS, dwarf))
 		return false;
-	dwfl_thread_state_register_pc(thread, stack_regs_pc(s->regs));
+	dwfl_thread_state_register_pc(thread, stack_regs_pc(s->walk->regs));
 	return true;
 }
 
@@ -269,12 +313,13 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 	    clock_ns() > s->deadline_ns)
 		return DWARF_CB_ABORT;
 	/* The innermost of a thread in a system call stands behind the instruction that made it. */
-	symbols_name(s, pc, s->n && !activation, true, s->frame[s->n], REPORT_FRAME);
+	symbols_name(s, pc, s->n && !activation, s->walk->with_offset, s->frame[s->n],
+		     REPORT_FRAME);
 	s->n++;
 	return DWARF_CB_OK;
 }
 
-uint32_t symbols_unwind(struct symbols *s, pid_t tid, const __u64 *regs, uint32_t regs_bytes,
+uint32_t symbols_unwind(struct symbols *s, pid_t tid, const struct symbols_walk *walk,
 			char frame[][REPORT_FRAME], uint32_t max, char why[REPORT_TEXT])
 {
 	static const Dwfl_Thread_Callbacks threads = { .next_thread = next_thread,
@@ -284,11 +329,11 @@ uint32_t symbols_unwind(struct symbols *s, pid_t tid, const __u64 *regs, uint32_
 	int ret;
 
 	why[0] = '\0';
-	if (!STACK_DWARF_REGS || regs_bytes < STACK_REGS_BYTES) {
+	if (!STACK_DWARF_REGS || walk->regs_bytes < STACK_REGS_BYTES) {
 		snprintf(why, REPORT_TEXT, "its registers are not known");
 		return 0;
 	}
-	s->regs = regs;
+	s->walk = walk;
 	s->tid = tid;
 	s->deadline_ns = clock_ns() + UNWIND_NS;
 	s->memory_errno = 0;

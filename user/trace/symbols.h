@@ -32,12 +32,22 @@ void symbols_refresh(struct symbols *s);
 void symbols_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset, char *buf,
 		  size_t size);
 
+/* What a walk begins with. */
+struct symbols_walk {
+	const __u64 *regs; /* abi/stack.h */
+	uint32_t regs_bytes;
+	/* A copy of the stack from its pointer up, in place of the process's memory; NULL = none,
+	 * the memory as it is now. */
+	const void *stack;
+	uint32_t stack_bytes;
+	bool with_offset; /* of names */
+};
+
 /*
- * The stack of a thread with these registers (abi/stack.h), innermost first, named. Bounded in time
- * too: 200 ms. Returns the number of frames; `why`: what ended the walk before the outermost one,
- * else "".
+ * The stack of a thread, innermost first, named. Bounded in time too: 200 ms. Returns the number of
+ * frames; `why`: what ended the walk before the outermost one, else "".
  */
-uint32_t symbols_unwind(struct symbols *s, pid_t tid, const __u64 *regs, uint32_t regs_bytes,
+uint32_t symbols_unwind(struct symbols *s, pid_t tid, const struct symbols_walk *walk,
 			char frame[][REPORT_FRAME], uint32_t max, char why[REPORT_TEXT]);
 
 #endif

@@ -12,6 +12,7 @@
 #include <handoff/trace.h>
 #include "cost.h"
 #include "evidence.h"
+#include "folded.h"
 #include "foreign.h"
 #include "host.h"
 #include "kernel.h"
@@ -73,11 +74,9 @@ void join_vcpus(struct tracer *t, struct report *r);
 void join_exit_reasons(struct tracer *t, struct report *r);
 void join_handovers(const struct tracer *t, struct report *r);
 
-/* --- alarms (alarm.c) and folded stacks (folded.c); both only for a VMM that is not ours --------
- */
+/* --- alarms (alarm.c), only for a VMM that is not ours ---------------------------------------- */
 
 struct alarms;
-struct folded;
 
 /* Called once, at the end of tracer_new; NULL: none, which is no failure. */
 struct alarms *alarms_new(const struct tracer *t);
@@ -85,10 +84,5 @@ void alarms_free(struct alarms *a);
 /* At the end of a snapshot: fills r->alarm, n_alarms, alarms_total. The VM and its queues by
  * foreign_vm and foreign_queue, kicks by t->view. */
 void alarms_check(struct tracer *t, struct report *r, int64_t now_ns);
-
-/* NULL with err: stacks were asked for and cannot be had. */
-struct folded *folded_new(const struct tracer *t, struct error *err) MUST_CHECK;
-void folded_free(struct folded *f);
-int folded_write(struct folded *f, FILE *to, struct error *err) MUST_CHECK;
 
 #endif
