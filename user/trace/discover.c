@@ -49,16 +49,33 @@ const char *consumer_how_name(enum consumer_how how)
 	return how < CONSUMERS ? how_names[how] : "unknown";
 }
 
-static int discover_load(struct discover *d, struct error *err)
+/* `btf`: the types to go by; NULL = the kernel's and its modules'. */
+static int discover_try(struct discover *d, const char *btf)
 {
-	char why[200];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
 	int ret;
 
 	libbpf_log_begin();
-	d->skel = discover_bpf__open();
+	d->skel = discover_bpf__open_opts(&opts);
 	if (!d->skel)
-		return error_set(err, -errno, "cannot open our BPF object: %m");
+		return -errno;
 	ret = discover_bpf__load(d->skel);
+	if (ret) {
+		discover_bpf__destroy(d->skel);
+		d->skel = NULL;
+	}
+	return ret;
+}
+
+/* Modules' types ask for CAP_SYS_ADMIN: without them KVM's lists are not known (judge_vm), but its
+ * VMs, their vCPUs and who waits for which eventfd are. */
+static int discover_load(struct discover *d, struct error *err)
+{
+	char why[200];
+	int ret = discover_try(d, NULL);
+
+	if (ret == -EPERM)
+		ret = discover_try(d, "/sys/kernel/btf/vmlinux");
 	if (ret)
 		return error_set(err, ret, "the kernel takes no BPF iterator of ours: %s",
 				 libbpf_log_why(ret, why, sizeof(why)));

@@ -81,7 +81,9 @@ static void decide_row(struct foreign *f, const struct kernel_view *view, uint32
 	}
 	if (most < VOTES_ENOUGH || most * 3 < total * 2 || is_anothers(f, view, best))
 		return;
-	set_message(&f->row[row], &view->vote[best].vote.msi, EVIDENCE_EXACT);
+	/* A queue that is not known yet takes interrupts too: they may have voted for this one. */
+	set_message(&f->row[row], &view->vote[best].vote.msi,
+		    f->vm->evidence == EVIDENCE_EXACT ? EVIDENCE_EXACT : EVIDENCE_INFERRED);
 	for (i = 0; i < view->n_votes; i++) {
 		uint64_t *seen;
 

@@ -16,6 +16,7 @@ struct foreign *fake_foreign_new(void)
 	f->list.vm = vm;
 	f->vm = vm;
 	vm->pid = FAKE_PID;
+	vm->evidence = EVIDENCE_EXACT;
 	snprintf(vm->kind, sizeof(vm->kind), "qemu");
 	vm->vcpu = calloc(FAKE_VM_MAX, sizeof(*vm->vcpu));
 	vm->queue = calloc(FAKE_VM_MAX, sizeof(*vm->queue));

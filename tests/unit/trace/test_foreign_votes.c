@@ -74,6 +74,21 @@ static void test_foreign_votes__majority(void **state)
 	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_EXACT);
 }
 
+/* Where KVM's lists could not be walked there may be queues that nobody knows: a majority is a
+ * guess then. */
+static void test_foreign_votes__unknown_queues_make_it_a_guess(void **state)
+{
+	struct scene *s = *state;
+
+	s->f->vm->evidence = EVIDENCE_ABSENT;
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 33);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_INFERRED);
+}
+
 /* The guest moves the vector: what was voted before the last decision does not count any more. */
 static void test_foreign_votes__vector_moves(void **state)
 {
@@ -171,8 +186,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_foreign_votes__##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(majority), TEST(vector_moves),	    TEST(strays),
-		TEST(guess),	TEST(guess_for_one_device), TEST(gone_queue_has_none),
+		TEST(majority),
+		TEST(unknown_queues_make_it_a_guess),
+		TEST(vector_moves),
+		TEST(strays),
+		TEST(guess),
+		TEST(guess_for_one_device),
+		TEST(gone_queue_has_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
