@@ -49,8 +49,8 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reaso
 			 (unsigned long long)f->interrupts, (unsigned long long)f->kicks, guess);
 	else
 		snprintf(reason, EVIDENCE_TEXT,
-			 "polled: interrupts with no kick consumed since the one before; arrivals "
-			 "that share one count once, one that ends in several more%s",
+			 "polled: interrupts with no kick consumed since the last; within 2 points "
+			 "while the disk is faster than the spin; fewer if arrivals share one%s",
 			 guess);
 	return EVIDENCE_INFERRED;
 }
@@ -95,6 +95,6 @@ void evidence_account(const struct evidence_loop_facts *f, char reason[EVIDENCE_
 	else
 		snprintf(reason, EVIDENCE_TEXT,
 			 "by what ends a stretch on the CPU: an irq after a kick: handling; one "
-			 "without: hit, less a kick's mean; sleep: waste, and work after the last "
-			 "irq with it");
+			 "without: hit, less a kick's mean; sleep: waste, too much by work after "
+			 "the last irq");
 }
