@@ -52,32 +52,31 @@ urgent() {
 
 # --- a kick alone ---------------------------------------------------------------------------------
 # cpu_ns PID: what its threads have run. Other load on the machine does not count in it.
-cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{n += $1} END {printf "%d", n}'; }
+cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{n += $1} END {printf "%.0f", n}'; }
 
-# tiny_kick PID: the guest kicks so many times; $kick_ns is what one took of a CPU.
-tiny_kick() {
+# tiny_bursts FILE: the guest kicks in bursts; what a kick took of a CPU in each goes to FILE.
+tiny_bursts() {
 	local line before
-	before=$(cpu_ns "$1")
-	echo "$tiny_command $kicks" >&"$to_tiny"
-	read -rt 60 line <&"$from_tiny" || { echo "tiny_vmm: no answer"; exit 1; }
-	kick_ns=$((($(cpu_ns "$1") - before) / kicks))
+	for _ in $(seq 20); do
+		before=$(cpu_ns "$tiny_pid")
+		echo "$tiny_command $kicks" >&"$to_tiny"
+		read -rt 60 line <&"$from_tiny" || { echo "tiny_vmm: no answer"; exit 1; }
+		echo $((($(cpu_ns "$tiny_pid") - before) / kicks)) >>"$1"
+	done
 }
 
-# tiny_round TOOL FILE option...: a fresh VM kicks without and with the tool; the difference.
+# tiny_round TOOL FILE option...: a fresh VM kicks without and with the tool.
 tiny_round() {
-	local tool=$1 file=$2 line before ok=
+	local tool=$1 file=$2 line ok=
 	shift 2
 	coproc TINY { urgent "$tiny_vmm" "$@" 2>"$tmp/tiny.err"; }
 	tiny_pid=$TINY_PID
 	exec {to_tiny}>&"${TINY[1]}" {from_tiny}<&"${TINY[0]}"
 	read -rt 10 line <&"$from_tiny" || { cat "$tmp/tiny.err"; exit 1; }
-	tiny_kick "$tiny_pid"
-	before=$kick_ns
 	if tool_attach "$tool" "$tiny_pid"; then
-		tiny_kick "$tiny_pid"
+		tiny_bursts "$file.$tool"
 		tool_detach
-		echo $before >>"$file.untraced"
-		echo $((kick_ns - before)) >>"$file.$tool"
+		tiny_bursts "$file.untraced.$tool"
 		ok=1
 	fi
 	echo end >&"$to_tiny"
@@ -85,6 +84,15 @@ tiny_round() {
 	tiny_pid=
 	exec {to_tiny}>&- {from_tiny}<&-
 	[ $ok ]
+}
+
+# A burst that nothing else disturbed: whatever shares the machine, or its host, only ever adds, and
+# may treble a kick's time for seconds. So the lowest tenth of all bursts of a kind is compared.
+undisturbed() { sort -n "$1" | awk '{v[NR] = $1} END {print v[int((NR + 9) / 10)]}'; }
+
+# added FILE TOOL: to a kick, ns.
+added() {
+	[ -s "$1.$2" ] && echo $(($(undisturbed "$1.$2") - $(undisturbed "$1.untraced.$2")))
 }
 
 # bench_kick NAME COMMAND KICKS option...: all tools in turn, $ROUNDS times.
@@ -97,10 +105,12 @@ bench_kick() {
 			tiny_round "$tool" "$tmp/$name" "$@" || could_not "$tool"
 		done
 	done
-	printf '%-42s %8.0f ns untraced\n' "$title" "$(median <"$tmp/$name.untraced")"
+	cat "$tmp/$name.untraced."* >"$tmp/$name.all"
+	printf '%-42s %8.0f ns untraced, half of the time %.0f and more\n' "$title" \
+		"$(undisturbed "$tmp/$name.all")" "$(median <"$tmp/$name.all")"
 	for tool in "${tools[@]}"; do
 		printf '  + %-38s %8.0f ns a kick\n' "$(tool_label "$tool")" \
-			"$(median <"$tmp/$name.$tool")"
+			"$(added "$tmp/$name" "$tool")"
 	done
 }
 
@@ -236,15 +246,15 @@ goal() {
 report_value() { jq -r "$1 // empty" "$tmp/handoff.json" 2>/dev/null; }
 
 title="A kick that wakes nobody"
-bench_kick alone kick 200000 --style none
+bench_kick alone kick 2000 --style none
 title="A kick and its service by a thread asleep"
-bench_kick served go 20000 --style epoll --sync
+bench_kick served go 500 --style epoll --sync
 bench_qemu
 own=$(report_value .tracer.kick_ns)
 rate=$(report_value '([.queues[].kicks] | add) / .interval.duration_ns * 1e9 | floor')
 echo "handoff's own figure under QEMU: ${own:-unknown} ns a kick, at ${rate:-?} kicks/s"
 rm -f "$tmp/handoff.json"
 bench_idle
-goal "at most 700 ns added to a kick" "$(median <"$tmp/alone.handoff" 2>/dev/null)" "v <= 700"
+goal "at most 700 ns added to a kick" "$(added "$tmp/alone" handoff)" "v <= 700"
 goal "at least 0.97 of the requests" "$(ratio "$tmp/iops.handoff" "$tmp/iops.untraced.handoff")" \
 	"v >= 0.97"
