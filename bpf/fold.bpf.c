@@ -8,8 +8,8 @@
  *   ho_fold_sample  every tick of a CPU clock: where a loop is while it runs
  *
  * Few programs have frame pointers: a record brings a copy of the user stack, which
- * user/trace/folded.c walks. Every wake counts; its stack is copied 20 times a second at most for
- * each way to be woken.
+ * user/trace/folded.c walks. Every wake counts, its time goes to the next of the same waker whose
+ * stacks are taken: that is dear, so it is done FOLD_HZ times a second at most for each pair.
  */
 #include "stack_regs.h"
 #include <stdbool.h>
@@ -24,13 +24,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } fold_threads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, FOLD_STACKS);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, STACK_FRAMES * sizeof(__u64));
-} fold_stacks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -49,12 +42,6 @@ __u64 fold_losses[FOLD_LOSSES] = {};
 
 static const struct fold_wake no_wake;
 
-/* Two different ones that hash to one place keep the first: -EEXIST, the other is lost. */
-static __always_inline __s32 kernel_stack(void *ctx)
-{
-	return bpf_get_stackid(ctx, &fold_stacks, BPF_F_FAST_STACK_CMP);
-}
-
 /* As much of current's as is there. */
 static __always_inline void copy_stack(struct fold_record *r)
 {
@@ -71,7 +58,8 @@ static __always_inline void copy_stack(struct fold_record *r)
 }
 
 /* A record of current's stacks, not sent yet; NULL: the ring is full. */
-static __always_inline struct fold_record *record_new(__u32 kind, const struct fold_wake_key *key)
+static __always_inline struct fold_record *record_new(void *ctx, __u32 kind,
+						      const struct fold_wake_key *key)
 {
 	struct fold_record *r = bpf_ringbuf_reserve(&fold_records, sizeof(*r), 0);
 
@@ -81,6 +69,7 @@ static __always_inline struct fold_record *record_new(__u32 kind, const struct f
 	r->key = *key;
 	r->by_pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	r->kernel_bytes = bpf_get_stack(ctx, r->kernel, sizeof(r->kernel), 0);
 	r->regs_bytes = stack_take_regs(bpf_get_current_task_btf(), r->regs);
 	r->stack_bytes = 0;
 	if (r->regs_bytes > 0)
@@ -130,16 +119,16 @@ static __always_inline struct fold_wake *find_wake(const struct fold_wake_key *k
 }
 
 /* Several wakers at once: one of them tells for all. If it cannot, the next one does. */
-static __always_inline void tell_wake(struct fold_wake *w, const struct fold_wake_key *key,
-				      __u64 now)
+static __always_inline void tell_wake(void *ctx, struct fold_wake *w,
+				      const struct fold_wake_key *key, __u64 now)
 {
 	__u64 told = w->told_ns;
 	struct fold_record *r;
 
-	if (now - told < FOLD_TELL_NS ||
+	if (now - told < FOLD_SAMPLE_NS ||
 	    __sync_val_compare_and_swap(&w->told_ns, told, now) != told)
 		return;
-	r = record_new(FOLD_WOKEN, key);
+	r = record_new(ctx, FOLD_WOKEN, key);
 	if (!r)
 		return;
 	r->n = __sync_lock_test_and_set(&w->n, 0);
@@ -161,7 +150,6 @@ int BPF_PROG(ho_fold_waking, struct task_struct *p)
 	*since = 0;
 	now = bpf_ktime_get_ns();
 	ns = now > begin ? now - begin : 0;
-	key.kernel = kernel_stack(ctx);
 	w = find_wake(&key);
 	if (!w) {
 		ADD(fold_losses[FOLD_LOSS_WAKES], ns);
@@ -169,7 +157,7 @@ int BPF_PROG(ho_fold_waking, struct task_struct *p)
 	}
 	ADD(w->n, 1);
 	ADD(w->ns, ns);
-	tell_wake(w, &key, now);
+	tell_wake(ctx, w, &key, now);
 	return 0;
 }
 
@@ -182,8 +170,7 @@ int ho_fold_sample(void *ctx)
 
 	if (!tid || !bpf_map_lookup_elem(&fold_threads, &tid))
 		return 0;
-	key.kernel = kernel_stack(ctx);
-	r = record_new(FOLD_RUNNING, &key);
+	r = record_new(ctx, FOLD_RUNNING, &key);
 	if (!r) {
 		ADD(fold_losses[FOLD_LOSS_SAMPLES], FOLD_SAMPLE_NS);
 		return 0;

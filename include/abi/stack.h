@@ -26,23 +26,18 @@ struct stack_record {
 	__u64 regs[STACK_REGS_MAX];
 };
 
-#define FOLD_WAKES	 4096 /* different ways to be woken */
-#define FOLD_STACKS	 4096 /* different kernel stacks */
+#define FOLD_WAKES	 4096 /* different wakers of loops */
 #define FOLD_THREADS	 256  /* loops that are followed */
 #define FOLD_COMM	 16
 #define FOLD_HZ		 99 /* samples of a running loop; not in step with other timers */
 #define FOLD_SAMPLE_NS	 (1000000000 / FOLD_HZ)
-#define FOLD_TELL_NS	 50000000 /* a way to be woken is told of so often at most */
-#define FOLD_STACK_BYTES 8192	  /* of a user stack, from its innermost frame on */
+#define FOLD_STACK_BYTES 8192 /* of a user stack, from its innermost frame on */
 #define FOLD_CHUNK	 512
 #define FOLD_RING_BYTES	 (4 << 20)
 
 struct fold_wake_key {
 	__u32 tid; /* of the loop */
 	__u32 by;  /* thread of the waker; 0 = an interrupt did it on an idle CPU */
-	/* Its number in the map of stacks, of the kernel's half; < 0: there is none, -errno. */
-	__s32 kernel;
-	__u32 pad;
 };
 
 struct fold_wake {
@@ -59,23 +54,27 @@ struct fold_record {
 	struct fold_wake_key key; /* FOLD_RUNNING: `by` is the loop itself */
 	char comm[FOLD_COMM];	  /* of that thread; "" = none */
 	__u64 n, ns;		  /* FOLD_WOKEN: as in fold_wake */
+	__s32 kernel_bytes;	  /* as in stack_record */
 	__s32 regs_bytes;	  /* as in stack_record; 0 = a thread of the kernel's */
 	__u32 stack_bytes;	  /* of stack[], from the stack pointer up */
+	__u32 pad;
+	__u64 kernel[STACK_FRAMES];
 	__u64 regs[STACK_REGS_MAX];
 	__u8 stack[FOLD_STACK_BYTES];
 };
 
 /* Time that no record tells of, ns. */
 enum fold_loss {
-	FOLD_LOSS_WAKES,   /* asleep: another way to be woken than there is room for */
+	FOLD_LOSS_WAKES,   /* asleep: more wakers than there is room for */
 	FOLD_LOSS_SAMPLES, /* running: the ring was full */
 	FOLD_LOSSES
 };
 
 _Static_assert(sizeof(struct stack_record) == 32 + 8 * (STACK_FRAMES + STACK_REGS_MAX),
 	       "map layout is ABI");
-_Static_assert(sizeof(struct fold_wake_key) == 16, "map layout is ABI");
-_Static_assert(sizeof(struct fold_record) == 64 + 8 * STACK_REGS_MAX + FOLD_STACK_BYTES,
+_Static_assert(sizeof(struct fold_wake_key) == 8, "map layout is ABI");
+_Static_assert(sizeof(struct fold_record) ==
+		       64 + 8 * (STACK_FRAMES + STACK_REGS_MAX) + FOLD_STACK_BYTES,
 	       "record layout is ABI");
 
 #endif

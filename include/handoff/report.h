@@ -208,7 +208,8 @@ struct report {
 	struct report_handover handover[STATS_MAX_HANDOVERS]; /* oldest first */
 	uint64_t loss[LOSSES];
 	double tracer_cpu; /* CPU time of the BPF programs, cores; < 0 = unknown */
-	/* Of that, what the programs on a kick's way took, for each kick; < 0 = unknown. */
+	/* Of that, what the programs on a kick's way took, for each kick: at most, since they run
+	 * for other exits and wakes too; < 0 = unknown. */
 	double tracer_kick_ns;
 	uint32_t n_alarms;
 	uint64_t alarms_total; /* the first REPORT_ALARMS are kept */

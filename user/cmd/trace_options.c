@@ -189,8 +189,8 @@ static const struct opts_option options[] = {
 	  "a call; =all: slow ones too",
 	  NULL, NULL, parse_uprobes },
 	{ "folded", 'f', "FILE",
-	  "write folded stacks of who woke the loops and what they did, for a flame graph; - is "
-	  "standard output",
+	  "write folded stacks of who woke the loops and what they did, weighted by time, for a "
+	  "flame graph; - is standard output; costs some 0.5 us a wake",
 	  NULL, "file", parse_folded },
 	{ "ioeventfd", 0, "mmio|pio:ADDR,KEY=VALUE,...",
 	  "a queue's notify address, where the kernel does not tell them (`handoff doctor`)",

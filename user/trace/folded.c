@@ -100,18 +100,13 @@ static bool is_tracing(const char *name)
 }
 
 /* Frames of the kernel's end in _[k], as flame graphs colour them. */
-static void add_kernel(struct folded *f, int32_t id)
+static void add_kernel(struct folded *f, const struct fold_record *r)
 {
 	char name[STACK_FRAMES][REPORT_FRAME], frame[REPORT_FRAME + 8];
-	uint64_t ip[STACK_FRAMES] = { 0 };
-	int n, ours = 0;
+	int n, ours = 0, frames = r->kernel_bytes / (int)sizeof(r->kernel[0]);
 
-	if (id == -EEXIST || id == -ENOMEM)
-		folded_text_add(&f->text, "[its stack in the kernel was lost]");
-	if (id < 0 || bpf_map_lookup_elem(bpf_map__fd(f->skel->maps.fold_stacks), &id, ip))
-		return;
-	for (n = 0; n < STACK_FRAMES && ip[n]; n++) {
-		kallsyms_name(f->kallsyms, ip[n], false, name[n], sizeof(name[n]));
+	for (n = 0; n < frames && n < STACK_FRAMES; n++) {
+		kallsyms_name(f->kallsyms, r->kernel[n], false, name[n], sizeof(name[n]));
 		if (n == ours && is_tracing(name[n]))
 			ours++;
 	}
@@ -163,13 +158,12 @@ static int take_record(void *opaque, void *data, size_t size)
 		folded_text_add(&f->text, "running");
 	if (r->key.by)
 		add_user(f, r);
-	add_kernel(f, r->key.kernel);
+	add_kernel(f, r);
 	add_line(f, r->key.tid, r->ns);
 	return 0;
 }
 
-/* Wakes since the last record of their kind: some milliseconds' worth, without their waker's user
- * stack. */
+/* Wakes since the last record of their waker: some milliseconds' worth. */
 static void take_untold(struct folded *f)
 {
 	int map = bpf_map__fd(f->skel->maps.fold_wakes);
@@ -183,7 +177,7 @@ static void take_untold(struct folded *f)
 			continue;
 		f->text.used = 0;
 		add_waker(f, key.by, "somebody");
-		add_kernel(f, key.kernel);
+		folded_text_add(&f->text, "[since its last sample]");
 		add_line(f, key.tid, w.ns);
 	}
 }
@@ -196,6 +190,22 @@ int folded_fd(const struct folded *f)
 void folded_take(struct folded *f)
 {
 	(void)!ring_buffer__consume(f->records);
+}
+
+static uint64_t run_ns(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0
+									      : info.run_time_ns;
+}
+
+void folded_run_ns(const struct folded *f, uint64_t *kick_side_ns, uint64_t *all_ns)
+{
+	*kick_side_ns = run_ns(f->skel->progs.ho_fold_waking);
+	*all_ns = *kick_side_ns + run_ns(f->skel->progs.ho_fold_switch) +
+		  run_ns(f->skel->progs.ho_fold_sample);
 }
 
 /* --- whom it follows -------------------------------------------------------------------------- */
@@ -378,7 +388,7 @@ int folded_write(struct folded *f, const char *vmm, pid_t pid, FILE *to, struct 
 	folded_take(f);
 	take_untold(f);
 	folded_lines_each(f->lines, write_line, &w);
-	write_loss(&w, "asleep;[more ways to be woken than there is room for]",
+	write_loss(&w, "asleep;[more wakers than there is room for]",
 		   f->skel->bss->fold_losses[FOLD_LOSS_WAKES]);
 	write_loss(&w, "running;[samples that found no room]",
 		   f->skel->bss->fold_losses[FOLD_LOSS_SAMPLES]);

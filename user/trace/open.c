@@ -152,7 +152,6 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 	/* The names are the caller's; foreign has its copy. */
 	t->config.names = NULL;
 	t->config.given = NULL;
-	begin_cost(t, t->start_ns, 0);
 	if (t->foreign) {
 		t->late = true;
 		foreign_fill(t->foreign, t->now);

@@ -185,10 +185,13 @@ static int make_page(struct tracer *t, int64_t *now_ns, struct error *err)
 	return 0;
 }
 
-void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
+static void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
 {
 	if (!t->kernel || t->died_ns || !cost_next(&t->cost) || kernel_cost_begin(t->kernel))
 		return;
+	t->folded_kick_ns = t->folded_all_ns = 0;
+	if (t->folded)
+		folded_run_ns(t->folded, &t->folded_kick_ns, &t->folded_all_ns);
 	t->cost.on = true;
 	t->cost.since_ns = now_ns;
 	t->cost.kicks = kicks;
@@ -196,10 +199,14 @@ void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
 
 static void put_cost(struct tracer *t, struct report *r, int64_t now_ns)
 {
-	uint64_t kick_side_ns, all_ns;
+	uint64_t kick_side_ns, all_ns, kick_ns = 0, ns = 0;
 
+	/* Before the kernel stops counting: not after. */
+	if (t->cost.on && t->folded)
+		folded_run_ns(t->folded, &kick_ns, &ns);
 	if (t->cost.on && !kernel_cost_end(t->kernel, &kick_side_ns, &all_ns))
-		cost_take(&t->cost, now_ns, r->io.kicks, kick_side_ns, all_ns);
+		cost_take(&t->cost, now_ns, r->io.kicks, kick_side_ns + kick_ns - t->folded_kick_ns,
+			  all_ns + ns - t->folded_all_ns);
 	t->cost.on = false;
 	r->tracer_cpu = t->cost.cpu;
 	r->tracer_kick_ns = t->cost.kick_ns;

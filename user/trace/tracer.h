@@ -34,6 +34,7 @@ struct tracer {
 	struct alarms *alarms;	 /* NULL: none are looked for */
 	struct folded *folded;	 /* NULL: not asked for */
 	struct cost cost;
+	uint64_t folded_kick_ns, folded_all_ns; /* folded_run_ns when the sample began */
 	struct host host;
 	int64_t start_ns, start_realtime_ns;
 	bool late;	 /* the guest ran already */
@@ -51,8 +52,6 @@ struct tracer {
 
 /* Notes when the VMM has ended: a pidfd becomes readable then, whether or not it was waited for. */
 void look_if_alive(struct tracer *t);
-/* The next interval may be a sample of the tracer's own cost. */
-void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks);
 /* Where the queues are by a copy of the stats page, for programs that have heard nothing of them.
  */
 void place_queues(struct kernel *k, const struct stats_page *page);
