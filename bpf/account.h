@@ -71,7 +71,8 @@ static __always_inline void account_out(struct thread_state *t, bool runnable, _
 		return;
 	}
 	loop->sleeps++;
-	if (t->event == EVENT_DONE)
+	/* It woke, and showed nothing: of a loop that is known to spin, a spin. */
+	if (t->event == EVENT_DONE || (t->event == EVENT_RUN && loop->polled_irqs))
 		loop->waste_ns += ns;
 	else if (t->event == EVENT_CONSUME)
 		loop->handling_ns += ns;
@@ -82,7 +83,7 @@ static __always_inline void account_in(struct thread_state *t, __u64 now)
 {
 	t->row.loop.mark_ns = now - t->carry_ns;
 	t->carry_ns = 0;
-	if (t->event == EVENT_NONE)
+	if (t->runnable_ns && !t->preempted)
 		t->event = EVENT_RUN;
 }
 

@@ -33,11 +33,11 @@ struct {
 #define MAX_WAITERS	    16
 
 /* Functions in wait queues. One that the kernel's symbols do not show to us (kptr_restrict), or a
- * module loaded after this object, is asked for by name. */
+ * module loaded after this object, is asked for by name; so is irqfd_wakeup, of which Xen's privcmd
+ * has one too: libbpf refuses a name with two addresses. */
 extern const void ep_poll_callback __ksym __weak;
 extern const void pollwake __ksym __weak;
 extern const void io_poll_wake __ksym __weak;
-extern const void irqfd_wakeup __ksym __weak;
 extern const void vhost_poll_wakeup __ksym __weak;
 extern const void autoremove_wake_function __ksym __weak;
 extern const void default_wake_function __ksym __weak;
@@ -103,8 +103,6 @@ static __always_inline enum discover_how waiter_how(const void *func)
 		return DISCOVER_PPOLL;
 	if (func == &io_poll_wake)
 		return DISCOVER_IO_URING;
-	if (func == &irqfd_wakeup)
-		return DISCOVER_BY_IRQFD;
 	if (func == &vhost_poll_wakeup)
 		return DISCOVER_VHOST;
 	if (func == &autoremove_wake_function || func == &default_wake_function)
@@ -191,6 +189,7 @@ __attribute__((noinline)) int read_waiter(__u32 index, __u32 i, __u64 node, __u6
 	task = waiter_task(entry, w.how);
 	if (task) {
 		w.tid = BPF_CORE_READ(task, pid);
+		w.tgid = BPF_CORE_READ(task, tgid);
 		BPF_CORE_READ_STR_INTO(&w.comm, task, comm);
 	}
 	if (!list_holds((struct list_head *)prev, (struct list_head *)node))

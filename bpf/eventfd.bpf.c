@@ -15,6 +15,12 @@
 #include "vcpu.h"
 #include <bpf/bpf_tracing.h>
 
+/* Whatever it does is due to the guest, and may be to its last write. */
+static __always_inline bool carries_out(const struct thread_state *t)
+{
+	return t->armed || t->in_exit || t->inferred_ns;
+}
+
 /* KVM looks whether this write is an ioeventfd's. On the fast path nothing was told before: this is
  * where the kick is decoded. */
 static __always_inline int looked_for(__u64 gpa)
@@ -24,13 +30,28 @@ static __always_inline int looked_for(__u64 gpa)
 	if (!ours())
 		return 0;
 	t = thread_find(current_tid());
-	if (!t || (!t->armed && !t->in_exit))
+	if (!t || !carries_out(t))
 		return 0;
 	seen.ioeventfd = 1;
 	if (!t->told)
 		vcpu_kick(t, gpa, BUS_MMIO, NULL, 0, bpf_ktime_get_ns());
 	t->at_ioeventfd = 1;
 	return 0;
+}
+
+/*
+ * The first signal that is seen at all. Until then a wake is taken for the signal (loop.bpf.c), but
+ * this one came before it: an interrupt's, which borrowed the vCPU's thread.
+ */
+static __always_inline void take_back_wake(struct thread_state *t, struct kick_state *state)
+{
+	stage_hist_count(state->row - 1, STAGE_SIGNAL, since(t->kick_ns, t->inferred_ns), -1);
+	ADD(seen.signals_inferred, -1);
+	ADD(state->woke, -1);
+	if (state->woke_ns == t->inferred_ns)
+		state->woke_ns = 0;
+	t->inferred_ns = 0;
+	t->armed = 1;
 }
 
 /* Other eventfds than the kick's may be signalled by an interrupt that borrows the vCPU's thread:
@@ -44,12 +65,11 @@ static __always_inline int signalled(void)
 	if (!ours())
 		return 0;
 	t = thread_find(current_tid());
-	if (!t || t->kick_signal_ns || (!t->armed && !t->in_exit) ||
-	    (seen.ioeventfd && !t->at_ioeventfd))
+	if (!t || t->kick_signal_ns || !carries_out(t) || (seen.ioeventfd && !t->at_ioeventfd))
 		return 0;
 	now = bpf_ktime_get_ns();
 	t->kick_signal_ns = now;
-	if (!t->armed)
+	if (!t->armed && !t->inferred_ns)
 		return 0;
 	state = vcpu_kick_state(t);
 	if (!state) {
@@ -58,6 +78,8 @@ static __always_inline int signalled(void)
 	}
 	if (!state->row)
 		return 0;
+	if (t->inferred_ns)
+		take_back_wake(t, state);
 	seen.signal = 1;
 	kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
 	if (!state->signal_ns)

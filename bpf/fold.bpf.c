@@ -25,8 +25,9 @@ struct {
 	__type(value, __u64);
 } fold_threads SEC(".maps");
 
+/* Threads come and go: the oldest make room, some milliseconds of theirs with them. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, FOLD_WAKES);
 	__type(key, struct fold_wake_key);
 	__type(value, struct fold_wake);

@@ -7,7 +7,7 @@
  */
 #include "state.h"
 
-__attribute__((noinline)) int stage_hist_add(__u32 row, __u32 stage, __u64 ns)
+__attribute__((noinline)) int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n)
 {
 	__u32 index = row * KICK_STAGES + stage;
 	struct hist *h;
@@ -16,7 +16,7 @@ __attribute__((noinline)) int stage_hist_add(__u32 row, __u32 stage, __u64 ns)
 		return 0;
 	h = bpf_map_lookup_elem(&stage_hists, &index);
 	if (h)
-		hist_add_shared(h, ns);
+		hist_count_shared(h, ns, n);
 	else
 		lost(LOSS_LOOKUPS);
 	return 0;

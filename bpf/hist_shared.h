@@ -16,15 +16,11 @@
 
 /* min_ns holds the minimum + 1 while it is shared, so that 0 is "none yet". One that loses four
  * races is left to the next sample. */
-static __always_inline void hist_add_shared(struct hist *h, __u64 ns)
+static __always_inline void hist_extremes_shared(struct hist *h, __u64 ns)
 {
-	__u32 index = hist_index(ns), i;
 	__u64 seen;
+	__u32 i;
 
-	if (index >= HIST_BUCKETS)
-		index = HIST_BUCKETS - 1;
-	ADD(h->bucket[index], 1);
-	ADD(h->sum_ns, ns);
 	for (i = 0; i < RACES; i++) {
 		seen = h->min_ns;
 		if (seen && seen <= ns + 1)
@@ -37,7 +33,28 @@ static __always_inline void hist_add_shared(struct hist *h, __u64 ns)
 		if (seen >= ns || __sync_val_compare_and_swap(&h->max_ns, seen, ns) == seen)
 			break;
 	}
-	ADD(h->count, 1);
+}
+
+/* n = 1; or -1 takes a sample back, whose extremes go with the last one only. */
+static __always_inline void hist_count_shared(struct hist *h, __u64 ns, __s64 n)
+{
+	__u32 index = hist_index(ns);
+
+	if (index >= HIST_BUCKETS)
+		index = HIST_BUCKETS - 1;
+	ADD(h->bucket[index], n);
+	ADD(h->sum_ns, n * ns);
+	if (n > 0)
+		hist_extremes_shared(h, ns);
+	if (ADD(h->count, n) + n)
+		return;
+	h->min_ns = 0;
+	h->max_ns = 0;
+}
+
+static __always_inline void hist_add_shared(struct hist *h, __u64 ns)
+{
+	hist_count_shared(h, ns, 1);
 }
 
 #endif

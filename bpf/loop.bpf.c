@@ -55,6 +55,7 @@ static __always_inline void kick_woke(struct thread_state *t, struct kick_state 
 	if (!t->kick_signal_ns) {
 		kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
 		ADD(seen.signals_inferred, 1);
+		t->inferred_ns = now;
 	}
 	ADD(state->woke, 1);
 	state->woke_ns = now;

@@ -35,6 +35,7 @@ struct thread_state {
 	__u64 exit_ns; /* last kvm_exit; 0 = none */
 	__u64 kick_ns;
 	__u64 kick_signal_ns; /* first eventfd_signal since; 0 = none, or not hooked */
+	__u64 inferred_ns;    /* a wake that was taken for its signal; 0 = none */
 	__u64 early_woke_ns;  /* a wake before the kick was told (kvm_fast_mmio tells it last) */
 
 	/* as a loop: the last wake by a kick, and how it went on */
@@ -60,7 +61,10 @@ struct thread_state {
 	__u32 reads;	/* 1 = it is seen to read eventfds */
 };
 
-/* EVENT_DONE: an interrupt, or a look at an eventfd that held nothing: no work is left. */
+/*
+ * EVENT_NONE: nothing was seen of it yet. EVENT_RUN: it was woken. EVENT_DONE: an
+ * interrupt, or a look at an eventfd that held nothing: no work is left.
+ */
 enum thread_event { EVENT_NONE = 0, EVENT_RUN = 1, EVENT_CONSUME = 2, EVENT_DONE = 3 };
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
@@ -179,8 +183,9 @@ struct consumers_map {
 	__type(value, __u64);
 };
 
+/* A guest may use any number of messages: the oldest votes make room. */
 struct votes_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MODEL_MAX_VOTES);
 	__type(key, struct irq_vote);
 	__type(value, __u64);

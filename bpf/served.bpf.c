@@ -148,8 +148,9 @@ static __always_inline void vote(__u32 row, __u32 address, __u32 data)
 		lost(LOSS_MAPS);
 }
 
-/* Was a kick consumed since the last one? */
-static __always_inline bool interrupted(__u32 row, __u32 tid, __u64 now)
+/* Was a kick consumed since the last one? `slept`: the thread has, since it last did anything for a
+ * queue. */
+static __always_inline bool interrupted(__u32 row, __u32 tid, bool slept, __u64 now)
 {
 	struct queue_state *q = bpf_map_lookup_elem(&queue_states, &row);
 	bool kicked;
@@ -158,7 +159,10 @@ static __always_inline bool interrupted(__u32 row, __u32 tid, __u64 now)
 		return true;
 	kicked = q->kicked;
 	q->kicked = 0;
-	q->polled += !kicked;
+	if (!kicked && slept)
+		q->polled_asleep++;
+	else if (!kicked)
+		q->polled++;
 	q->irq_polled = !kicked;
 	q->interrupts++;
 	q->last_irq_ns = now;
@@ -184,11 +188,12 @@ __attribute__((noinline)) __u64 queue_interrupted(__u64 rows, __u32 address, __u
 {
 	struct thread_state *t = thread_find(current_tid());
 	__u64 now = bpf_ktime_get_ns(), left;
-	bool kicked = false;
+	bool kicked = false, slept;
 	__u32 i, row, told;
 
 	if (!t)
 		return 0;
+	slept = t->event == EVENT_RUN;
 	told = uprobe_interrupt(now);
 	if (told)
 		vote(told - 1, address, data);
@@ -199,9 +204,10 @@ __attribute__((noinline)) __u64 queue_interrupted(__u64 rows, __u32 address, __u
 	for (i = 0, left = rows; i < SHARED_QUEUES && left; i++) {
 		row = lowest_bit(left);
 		left &= left - 1;
-		kicked |= interrupted(row, t->row.tid, now);
+		kicked |= interrupted(row, t->row.tid, slept, now);
 	}
+	/* After a sleep its time went into the end of a request, and no spin. */
 	if (rows)
-		account_irq(t, kicked, now);
+		account_irq(t, kicked || slept, now);
 	return rows;
 }

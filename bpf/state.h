@@ -7,8 +7,13 @@
 #include "maps.h"
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
-int stage_hist_add(__u32 row, __u32 stage, __u64 ns);
+int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n);
 int irq_hist_add(__u64 rows, __u32 stage, __u64 ns);
+
+static __always_inline void stage_hist_add(__u32 row, __u32 stage, __u64 ns)
+{
+	stage_hist_count(row, stage, ns, 1);
+}
 
 /* Any context. NULL: this thread is not known. */
 static __always_inline struct thread_state *thread_find(__u32 tid)

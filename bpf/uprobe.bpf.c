@@ -24,9 +24,6 @@
 #define SIXTH_ARGUMENT(ctx) (((struct user_pt_regs *)(ctx))->regs[5])
 #endif
 
-/* From eventfd_read to the handler there is nothing in between but a preemption. */
-#define READ_TO_HANDLER_NS 10000000
-
 static __always_inline void owner_set(__u64 vq, __u32 row, __u32 votes)
 {
 	struct uprobe_owner owner = { .row = row, .votes = votes };
@@ -94,18 +91,19 @@ int BPF_KPROBE(ho_up_handle, void *vdev, __u64 vq)
 	if (!u)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (u->read_row && now - u->read_ns < READ_TO_HANDLER_NS)
+	if (u->read_row && now - u->read_ns < UPROBE_STEP_NS)
 		row = owner_vote(vq, u->read_row - 1);
 	else
 		row = owner_find(vq) ?: owner_guess(vq);
 	u->read_row = 0;
+	u->notify_row = 0;
 	u->handler_row = row;
 	u->handler_ns = now;
+	u->found = 0;
 	q = queue_of(row);
 	if (!q)
 		return 0;
 	u->polled = !q->kicked_hd;
-	u->found = 0;
 	q->kicked_hd = 0;
 	q->last_serve_ns = now;
 	q->tid = current_tid();
@@ -139,8 +137,14 @@ static __always_inline int submitted(__u64 request)
 	struct queue_state *q;
 
 	q = u ? queue_of(u->handler_row) : NULL;
-	if (!q)
+	if (!q) {
+		/* In a handler whose queue is not known. */
+		if (u && u->handler_ns && !u->found)
+			ADD(seen.handlers_unowned, 1);
+		if (u)
+			u->found = 1;
 		return 0;
+	}
 	begin.t_ns = bpf_ktime_get_ns();
 	begin.row = u->handler_row - 1;
 	q->submitted++;
@@ -232,6 +236,7 @@ static __always_inline int notifies(__u64 vq)
 	row = owner_find(vq);
 	index = row - 1;
 	u->notify_row = row;
+	u->notify_ns = bpf_ktime_get_ns();
 	u->completed_ns = 0;
 	completed = row ? bpf_map_lookup_elem(&uprobe_completed, &index) : NULL;
 	if (!completed)

@@ -15,6 +15,7 @@ struct uprobe_thread {
 	__u64 read_ns;	    /* it read the eventfd of read_row, and entered no handler since */
 	__u64 handler_ns;   /* it entered the handler of handler_row; 0 = it has left it */
 	__u64 completed_ns; /* of the interrupt it is about to send for notify_row; 0 = none */
+	__u64 notify_ns;    /* when it said so */
 	__u32 read_row, handler_row, notify_row;
 	__u16 polled; /* no kick was consumed before it entered the handler it is in */
 	__u16 found;  /* and it has found a request there */
@@ -27,6 +28,9 @@ struct uprobe_owner {
 };
 
 #define UPROBE_SURE 16
+
+/* Between two steps of one thread there is nothing but a preemption; what is older is stale. */
+#define UPROBE_STEP_NS 10000000
 
 struct uprobe_begin {
 	__u64 t_ns;
@@ -121,6 +125,9 @@ static __always_inline __u32 uprobe_interrupt(__u64 now)
 		return 0;
 	row = u->notify_row;
 	u->notify_row = 0;
+	/* It found that the guest wants none, and this is another device's. */
+	if (now - u->notify_ns > config.lost_after_ns)
+		return 0;
 	if (u->completed_ns)
 		stage_hist_add(row - 1, STAGE_IRQ, since(u->completed_ns, now));
 	return row;

@@ -15,6 +15,7 @@ static __always_inline void disarm(struct thread_state *t)
 	t->told = 0;
 	t->at_ioeventfd = 0;
 	t->kick_signal_ns = 0;
+	t->inferred_ns = 0;
 	t->early_woke_ns = 0;
 	t->irqfd_ns = 0;
 	t->msi_ns = 0;

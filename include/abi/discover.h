@@ -34,6 +34,8 @@ enum discover_how {
 struct discover_waiter {
 	__u32 tid; /* 0 = not told by the entry */
 	__u32 how;
+	__u32 tgid; /* of tid */
+	__u32 pad;
 	char comm[DISCOVER_COMM];
 };
 
@@ -80,8 +82,8 @@ struct discover_out {
 	__u32 irqfds;	  /* 1 = of struct kvm_kernel_irqfd */
 };
 
-_Static_assert(sizeof(struct discover_waiter) == 24, "shared with BPF");
-_Static_assert(sizeof(struct discover_record) == 6 * 4 + 5 * 8 + 8 * 4 + 8 + 4 * 24,
+_Static_assert(sizeof(struct discover_waiter) == 32, "shared with BPF");
+_Static_assert(sizeof(struct discover_record) == 6 * 4 + 5 * 8 + 8 * 4 + 8 + 4 * 32,
 	       "shared with BPF");
 
 #endif

@@ -3,9 +3,10 @@
  * The vocabulary of design.md as numbers, and what the BPF programs keep in their maps. Seen by
  * bpf/ and user/trace. Append only.
  *
- * Nothing is told to the kernel in advance but the VMM's process id: kicks are keyed by the guest
- * address they hit, interrupts by their MSI message, and user space gives those keys their queue
- * names from the stats page. So no kick is missed while a map is filled.
+ * Of our own VMM nothing is told to the kernel in advance but its process id: kicks are keyed by
+ * the guest address they hit, interrupts by their MSI message, and user space gives those keys
+ * their queue names. So no kick is missed while a map is filled. Of any other VMM the tracer tells
+ * (queue_binding) what discovery has found; kicks from before that are adopted.
  */
 #ifndef HANDOFF_ABI_MODEL_H
 #define HANDOFF_ABI_MODEL_H
@@ -102,7 +103,10 @@ struct kick_state {
  */
 struct queue_state {
 	__u64 interrupts; /* its messages sent by a thread of the VMM */
-	__u64 polled; /* of those: no kick was consumed since the last one: a spin found the work */
+	/* Of those: no kick was consumed since the last one. polled: and the thread did not sleep
+	 * meanwhile, so a spin found the work; polled_asleep: it did, so a request that came before
+	 * has ended, whoever found it. */
+	__u64 polled, polled_asleep;
 	__u64 last_irq_ns;   /* the newest of them; 0 = none */
 	__u64 last_serve_ns; /* the newest sign of service: an eventfd read, a handler, an interrupt
 			      */
@@ -113,7 +117,7 @@ struct queue_state {
 	__u32 kicked;		    /* 1 = a kick was consumed since the last interrupt */
 	__u32 kicked_hd;	    /* 1 = a kick was consumed since the handler was last entered */
 	__u32 tid;		    /* the thread that served it last; 0 = not seen */
-	__u32 irq_polled;	    /* 1 = the last interrupt is among polled */
+	__u32 irq_polled;	    /* 1 = the last interrupt is among these two */
 };
 
 /*
@@ -207,7 +211,8 @@ struct loop_state {
 	 * handling: until it consumes a kick; from there until an interrupt, or until it sleeps or
 	 * finds an eventfd empty. polled: until an interrupt that no kick preceded (spin and
 	 * service together). waste: from an interrupt, or from an empty eventfd, until it sleeps or
-	 * finds one empty again. What a thread did that woke and showed none of these is in none.
+	 * finds one empty again, or, once it has sent an interrupt that no kick preceded, all
+	 * that it did awake and showed none of these. Else that is in none.
 	 */
 	__u64 mark_ns; /* of its last event; 0 = not on a CPU */
 	__u64 handling_ns, polled_ns, waste_ns;
@@ -253,6 +258,8 @@ struct trace_seen {
 	__u64 signals_inferred; /* a kick's signal was taken from the wake it caused */
 	__u64 signals_untold;	/* fast-MMIO kicks, of which KVM tells after the signal only */
 	__u64 injects_inferred; /* an injection's begin was taken from kvm_msi_set_irq */
+	__u64 handlers_unowned; /* a handler (uprobe) found a request, and whose was not known
+				 */
 };
 
 /* What could not be kept; a figure that is not zero is shown. */
@@ -283,7 +290,7 @@ enum loss {
 
 _Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
 _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 3 * 8, "map layout is ABI");
-_Static_assert(sizeof(struct queue_state) == 8 * 8 + 4 * 4, "map layout is ABI");
+_Static_assert(sizeof(struct queue_state) == 9 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");
 _Static_assert(sizeof(struct queue_binding) == sizeof(struct queue_ways) + 16 + 6 * 4,

@@ -35,6 +35,7 @@ const char *consumer_how_name(enum consumer_how how);
 
 struct vm_consumer {
 	uint32_t tid; /* 0 = not known now */
+	pid_t pid;    /* its process: a back end may be outside of the VMM (vhost-user) */
 	enum consumer_how how;
 	char comm[VM_NAME];
 };

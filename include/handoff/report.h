@@ -73,6 +73,8 @@ struct report_queue {
 	 * that hardware delivered into the running guest (APICv, AVIC): they have no `enter`.
 	 */
 	uint64_t injected, posted;
+	/* Of interrupts. absent: they cannot be told apart (pins), or none was sent yet. */
+	enum evidence interrupts_evidence;
 	/*
 	 * Of requests, completions, errors, interrupts_suppressed, spurious, kicks_vmm and
 	 * kicks_left_vmm: the VMM's own counts. absent: it tells none (requests and completions may
@@ -212,7 +214,7 @@ struct report {
 	 * for other exits and wakes too; < 0 = unknown. */
 	double tracer_kick_ns;
 	uint32_t n_alarms;
-	uint64_t alarms_total; /* the first REPORT_ALARMS are kept */
+	uint64_t alarms_total; /* if more: those that last are kept, then the newest */
 	struct report_alarm alarm[REPORT_ALARMS];
 
 	/*

@@ -66,6 +66,14 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err) MUST_
 int tracer_refresh_fd(const struct tracer *t);
 /* 0 or -errno with err; the process having ended is 0. */
 int tracer_refresh(struct tracer *t, struct error *err) MUST_CHECK;
+/*
+ * Readable when it is time to look for alarms: call tracer_check_alarms, and the next snapshot has
+ * what it found. Snapshots look too, as often as they are made. -1: nothing to wait for.
+ */
+int tracer_alarm_fd(const struct tracer *t);
+void tracer_check_alarms(struct tracer *t);
+/* Did the last walk find the VM that it traces? Of our own VMM: while it lives. */
+bool tracer_vm_is_there(const struct tracer *t);
 /* Names from now on. */
 void tracer_set_names(struct tracer *t, const struct vm_names *names);
 /*

@@ -5,7 +5,9 @@
 #include <lib/tap.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -46,7 +49,8 @@ struct fake_other {
 	atomic_int tid, command;
 	atomic_bool hold, held;
 	atomic_ulong reads;
-	struct irq_key msi; /* of COMMAND_IRQ */
+	struct irq_key msi; /* of COMMAND_IRQ, and how often */
+	unsigned int irqs;
 	struct held_programs programs;
 };
 
@@ -67,10 +71,12 @@ static void eventfd_put(int fd)
 static bool obey(struct fake_other *f)
 {
 	enum command command = atomic_exchange(&f->command, COMMAND_NONE);
+	unsigned int i;
 
 	eventfd_take(f->command_fd);
 	if (command == COMMAND_IRQ)
-		HELD_RUN(&f->programs, "ho_msi_set_irq", f->msi.address, f->msi.data);
+		for (i = 0; i < f->irqs; i++)
+			HELD_RUN(&f->programs, "ho_msi_set_irq", f->msi.address, f->msi.data);
 	else if (command == COMMAND_READ_EMPTY)
 		eventfd_take(f->kick[0]);
 	if (command != COMMAND_NONE)
@@ -326,6 +332,27 @@ void other_signal(struct fake_other *f, uint32_t row)
 	other_go_on(f);
 }
 
+/* An asynchronous read of a plain file is complete, and says so, when it has been submitted. */
+void other_signal_in_kernel(struct fake_other *f, uint32_t row)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char byte;
+	struct iocb read = { .aio_lio_opcode = IOCB_CMD_PREAD,
+			     .aio_fildes = fd,
+			     .aio_buf = (uintptr_t)&byte,
+			     .aio_nbytes = 1,
+			     .aio_flags = IOCB_FLAG_RESFD,
+			     .aio_resfd = f->kick[row] };
+	struct iocb *list = &read;
+	aio_context_t context = 0;
+
+	assert_true(fd >= 0);
+	assert_int_equal(syscall(SYS_io_setup, 1, &context), 0);
+	assert_int_equal(syscall(SYS_io_submit, context, 1, &list), 1);
+	assert_int_equal(syscall(SYS_io_destroy, context), 0);
+	close(fd);
+}
+
 void other_kick(struct fake_other *f, uint32_t row)
 {
 	other_write(f, OTHER_GPA + 4 * row, row);
@@ -372,7 +399,13 @@ void other_wait(struct fake_other *f, unsigned long n)
 
 void other_irq(struct fake_other *f, uint32_t address, uint32_t data)
 {
+	other_irqs(f, address, data, 1);
+}
+
+void other_irqs(struct fake_other *f, uint32_t address, uint32_t data, unsigned int n)
+{
 	f->msi = (struct irq_key){ address, data };
+	f->irqs = n;
 	order(f, COMMAND_IRQ);
 	other_wait_asleep(f);
 }

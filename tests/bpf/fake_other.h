@@ -55,6 +55,9 @@ void other_go_on(struct fake_other *f);
 /* A write to the row's first way, and its signal. */
 void other_kick(struct fake_other *f, uint32_t row);
 
+/* The same by eventfd_signal(), which a write to the eventfd is not. The guest does not go on. */
+void other_signal_in_kernel(struct fake_other *f, uint32_t row);
+
 /* The consumer: awake, but not looking at its queues, from hold until release. */
 void other_hold(struct fake_other *f);
 void other_release(struct fake_other *f);
@@ -63,6 +66,8 @@ void other_wait(struct fake_other *f, unsigned long n);
 void other_wait_asleep(struct fake_other *f);
 /* It sends a message; it reads row 0's eventfd that holds nothing. OTHER_POLL alone. */
 void other_irq(struct fake_other *f, uint32_t address, uint32_t data);
+/* So many without a sleep in between. */
+void other_irqs(struct fake_other *f, uint32_t address, uint32_t data, unsigned int n);
 void other_read_empty(struct fake_other *f);
 
 /*

@@ -38,6 +38,57 @@ static void test_foreign__notified(void **state)
 	assert_int_equal(other_row(f, 1).kicks, 0);
 }
 
+static bool sees_signals(struct fake_other *f)
+{
+	static const enum program hooks[] = { PROGRAM_SIGNAL_MASK, PROGRAM_SIGNAL_MASK_KP,
+					      PROGRAM_SIGNAL, PROGRAM_SIGNAL_KP };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (kernel_program(other_kernel(f), hooks[i])->attached)
+			return true;
+	return false;
+}
+
+/* The vCPU's thread wakes the loop before the first signal of all, as an interrupt may that borrows
+ * it: that wake is not the kick's, and the loop was awake when the signal came. */
+static void test_foreign__woken_before_the_signal(void **state)
+{
+	struct fake_other *f = *state;
+	struct kick_state row;
+	struct hist hist;
+
+	NEED_PRIVILEGE();
+	if (!sees_signals(f))
+		skip_because("functions of this kernel cannot be hooked");
+	other_write(f, OTHER_GPA, 0);
+	other_hold(f);
+	assert_int_equal(other_view(f)->seen.signals_inferred, 1);
+	other_signal_in_kernel(f, 0);
+	other_go_on(f);
+	other_release(f);
+	other_wait(f, 1);
+	row = other_row(f, 0);
+	assert_int_equal(row.woke, 0);
+	assert_int_equal(row.met_awake, 1);
+	assert_int_equal(row.busy, 1);
+	assert_int_equal(other_view(f)->seen.signals_inferred, 0);
+	kernel_stage_hist(other_view(f), 0, STAGE_SIGNAL, &hist);
+	assert_int_equal(hist.count, 1);
+	assert_true(hist.min_ns == hist.max_ns && hist.sum_ns == hist.max_ns);
+	/* From now on none is taken for it. */
+	other_write(f, OTHER_GPA, 0);
+	other_signal_in_kernel(f, 0);
+	other_go_on(f);
+	other_wait(f, 2);
+	row = other_row(f, 0);
+	assert_int_equal(row.woke, 1);
+	assert_int_equal(row.notified, 1);
+	assert_int_equal(other_view(f)->seen.signals_inferred, 0);
+	kernel_stage_hist(other_view(f), 0, STAGE_SIGNAL, &hist);
+	assert_int_equal(hist.count, 2);
+}
+
 /* The loop is awake: the first kick met it so, those that follow are coalesced. */
 static void test_foreign__awake_and_coalesced(void **state)
 {
@@ -201,7 +252,8 @@ static void test_foreign__bound_anew(void **state)
 	assert_int_equal(other_row(f, 1).kicks, 2);
 }
 
-/* An interrupt after a kick was handled; one with no kick since the last shows a spin. */
+/* An interrupt after a kick was handled; one with no kick since the last shows a spin, unless the
+ * thread slept meanwhile: then a request of before has ended. */
 static void test_foreign__polled_by_interrupts(void **state)
 {
 	struct fake_other *f = *state;
@@ -219,14 +271,14 @@ static void test_foreign__polled_by_interrupts(void **state)
 	q = &other_view(f)->queue[0];
 	assert_int_equal(q->interrupts, 1);
 	assert_int_equal(q->polled, 0);
-	other_irq(f, MSI, 0x41);
-	other_irq(f, MSI, 0x41);
+	other_irqs(f, MSI, 0x41, 3);
 	q = &other_view(f)->queue[0];
-	assert_int_equal(q->interrupts, 3);
+	assert_int_equal(q->interrupts, 4);
 	assert_int_equal(q->polled, 2);
+	assert_int_equal(q->polled_asleep, 1);
 	assert_true(q->last_irq_ns && q->last_serve_ns >= q->last_irq_ns);
 	loop = other_loop(f);
-	assert_int_equal(loop->irqs, 3);
+	assert_int_equal(loop->irqs, 4);
 	assert_int_equal(loop->polled_irqs, 2);
 }
 
@@ -246,7 +298,7 @@ static void test_foreign__spin_was_faster(void **state)
 	other_irq(f, MSI, 0x41);
 	other_signal(f, 0);
 	other_wait(f, 1);
-	assert_int_equal(other_view(f)->queue[0].polled, 1);
+	assert_int_equal(other_view(f)->queue[0].polled_asleep, 1);
 	row = other_row(f, 0);
 	assert_int_equal(row.met_awake, 1);
 	assert_int_equal(row.notified + row.busy + row.lost, 0);
@@ -313,7 +365,7 @@ static void test_foreign__account(void **state)
 	assert_true(loop->waste_ns > 0);
 	waste_ns = loop->waste_ns;
 	assert_int_equal(loop->polled_ns, 0);
-	other_irq(f, MSI, 0x41); /* no kick before it */
+	other_irqs(f, MSI, 0x41, 2); /* no kick before the second, and no sleep */
 	loop = other_loop(f);
 	assert_true(loop->polled_ns > 0);
 	assert_true(loop->waste_ns > waste_ns);
@@ -395,6 +447,7 @@ int main(void)
 	cmocka_unit_test_setup_teardown(test_foreign__##name, setup_##style, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(notified, poll),
+		TEST(woken_before_the_signal, poll),
 		TEST(awake_and_coalesced, poll),
 		TEST(fresh_kick_stays, poll),
 		TEST(left_to_user_space, poll),

@@ -20,10 +20,11 @@ void cost_take(struct cost *c, int64_t now_ns, uint64_t kicks, uint64_t kick_sid
 		c->kick_ns = (double)kick_side_ns / (double)(kicks - c->kicks);
 }
 
-bool cost_next(struct cost *c)
+bool cost_next(struct cost *c, uint64_t kicks)
 {
 	bool due = c->intervals++ % COST_EVERY == 0;
+	bool busy = kicks >= c->last_kicks + KICKS_ENOUGH;
 
-	/* A VM that does nothing yet costs nothing to go on with. */
-	return c->wanted && (due || c->kick_ns < 0);
+	c->last_kicks = kicks;
+	return c->wanted && (due || (busy && c->kick_ns < 0));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the tracer itself costs, by samples: the kernel's accounting of BPF run times, some 60 ns an
- * event, is on between two snapshots until there were kicks to measure, then for one interval in
- * eight. Its results are kept between. One thread at a time.
+ * event of every BPF program on this machine, is on between two snapshots: for one interval in
+ * eight, and until there is a result in those that follow one with kicks. Results are kept between.
+ * One thread at a time.
  */
 #ifndef TRACE_COST_H
 #define TRACE_COST_H
@@ -17,6 +18,7 @@ struct cost {
 	uint32_t intervals;  /* that have ended */
 	int64_t since_ns;    /* the sample under way */
 	uint64_t kicks;	     /* until it began */
+	uint64_t last_kicks; /* until the last interval ended */
 	double cpu, kick_ns; /* of the last sample that had something to say; < 0 = none had */
 };
 
@@ -26,7 +28,7 @@ void cost_init(struct cost *c, bool wanted);
  */
 void cost_take(struct cost *c, int64_t now_ns, uint64_t kicks, uint64_t kick_side_ns,
 	       uint64_t all_ns);
-/* An interval ends; is the next one a sample? Pure. */
-bool cost_next(struct cost *c);
+/* An interval ends, with all kicks so far; is the next one a sample? Pure. */
+bool cost_next(struct cost *c, uint64_t kicks);
 
 #endif

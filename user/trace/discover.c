@@ -239,7 +239,7 @@ static void judge_vm(struct vm *vm, const struct walk *w, uint32_t unequal)
 			 "/sys/kernel/btf/kvm there, and CAP_SYS_ADMIN?)");
 		return;
 	}
-	vm->evidence = EVIDENCE_EXACT;
+	vm->evidence = out->full || out->endless ? EVIDENCE_INFERRED : EVIDENCE_EXACT;
 	if (out->full || out->endless)
 		snprintf(vm->reason, sizeof(vm->reason),
 			 "more than there is room for: %u left out, %u lists cut at %d", out->full,

@@ -118,6 +118,7 @@ static void add_consumer(struct vm_eventfd *e, const struct discover_waiter *w)
 		return;
 	c->how = how;
 	c->tid = w->tid;
+	c->pid = w->tgid;
 	memcpy(c->comm, w->comm, sizeof(w->comm));
 	make_printable(c->comm, sizeof(w->comm));
 }

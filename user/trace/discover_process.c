@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <abi/stats.h>
@@ -115,4 +116,48 @@ void vm_read_process(struct vm *vm)
 	if (n == sizeof(vm->command) - 1)
 		memcpy(end, "...", 4);
 	read_kind(vm);
+}
+
+static bool is_called(const char *path, const char *name)
+{
+	char comm[VM_NAME] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n > 0 && comm[n - 1] == '\n')
+		comm[n - 1] = '\0';
+	return n > 0 && !strcmp(comm, name);
+}
+
+/* Among the threads of a process (`below` "/proc/PID/task"), or among all processes ("/proc"). */
+static uint32_t only_one_called(const char *below, const char *name)
+{
+	DIR *dir = opendir(below);
+	struct dirent *entry;
+	uint32_t found = 0, n = 0;
+	char path[300];
+
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s/comm", below, entry->d_name);
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !is_called(path, name))
+			continue;
+		found = strtoul(entry->d_name, NULL, 10);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return n == 1 ? found : 0;
+}
+
+uint32_t find_vhost_worker(pid_t pid)
+{
+	char below[64], name[32];
+	uint32_t tid;
+
+	snprintf(below, sizeof(below), "/proc/%d/task", (int)pid);
+	snprintf(name, sizeof(name), "vhost-%d", (int)pid);
+	tid = only_one_called(below, name);
+	return tid ? tid : only_one_called("/proc", name);
 }

@@ -152,7 +152,9 @@ static void decide_request(const struct judge *j)
 
 	for (s = STAGE_SERVICE; s <= STAGE_IRQ; s++)
 		if (j->facts->foreign && j->facts->uprobe[s])
-			rule(j, s, EVIDENCE_EXACT, "%s", "by uprobes");
+			rule(j, s, EVIDENCE_EXACT, "%s",
+			     s == STAGE_IO ? "by uprobes; of merged requests the first"
+					   : "by uprobes");
 		else if (j->facts->foreign)
 			rule(j, s, EVIDENCE_ABSENT,
 			     "only the VMM sees it: --uprobes, for VMMs that export symbols");

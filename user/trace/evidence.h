@@ -24,8 +24,8 @@ struct evidence_facts {
 	/* foreign: is any hook on a read of an eventfd attached; if not, why */
 	bool consume;
 	const char *consume_why;
-	/* foreign: uprobes that carry the stage; ARRIVALS: the queue's handler */
-	bool uprobe[STAGES], uprobe_handler;
+	/* foreign: uprobes that carry the stage */
+	bool uprobe[STAGES];
 };
 
 struct evidence_verdict {
@@ -51,12 +51,15 @@ void evidence_decide(const struct evidence_facts *facts, struct evidence_verdict
 
 /* What is known of a queue of a VMM that is not ours. */
 struct evidence_queue_facts {
-	bool consume, handler; /* as evidence_facts; handler: seen at this queue too */
-	bool no_eventfd;       /* not known: its address was given by hand */
-	uint64_t kicks;	       /* seen */
-	uint64_t interrupts;   /* of its message, by a thread of the VMM */
-	uint64_t loop_irqs;    /* of any message, by the thread that serves it */
-	enum evidence msi;     /* is the message known: exact by votes, inferred by a guess */
+	bool consume, handler;	 /* as evidence_facts; handler: seen at this queue too */
+	uint64_t unowned;	 /* entries of handlers that could not be told whose they are */
+	bool spins, never_spins; /* its loop, by its settings; neither: they are not known */
+	bool unwatched;		 /* who serves it is outside of the VMM, and not known */
+	bool no_eventfd;	 /* not known: its address was given by hand */
+	uint64_t kicks;		 /* seen */
+	uint64_t interrupts;	 /* of its message, by a thread of the VMM */
+	uint64_t loop_irqs;	 /* of any message, by the thread that serves it */
+	enum evidence msi;	 /* is the message known: exact by votes, inferred by a guess */
 };
 
 /* Of arrivals and of those a spin found. */

@@ -17,14 +17,17 @@ static const char *why_untold(const struct evidence_queue_facts *f)
 		return "reads of eventfds cannot be seen";
 	if (f->no_eventfd)
 		return "its eventfd is not known: only its address was given";
+	if (f->unwatched)
+		return "who serves it is no thread of the VMM's, and not known";
+	if (f->never_spins)
+		return NULL;
 	if (f->kicks && !f->interrupts && !f->loop_irqs)
-		return "the guest takes no interrupts: what a spin finds leaves no trace; "
-		       "--uprobes sees it";
+		return "no MSI was sent: what a spin finds leaves no trace; --uprobes sees it";
 	if (f->msi == EVIDENCE_ABSENT)
 		return "it is not known yet which interrupts are this queue's";
 	if (f->kicks && !f->interrupts)
-		return "the guest takes no interrupts of this queue: what a spin finds leaves no "
-		       "trace; --uprobes sees it";
+		return "no MSI of this queue was sent: what a spin finds leaves no trace; "
+		       "--uprobes sees it";
 	return NULL;
 }
 
@@ -33,6 +36,13 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reaso
 	const char *guess = f->msi == EVIDENCE_INFERRED ? "; whose: a guess" : "";
 	const char *why = why_untold(f);
 
+	if (f->handler && f->unowned) {
+		snprintf(reason, EVIDENCE_TEXT,
+			 "each entry of the queue's handler that found a request, by uprobe; but "
+			 "for %llu of queues not known yet",
+			 (unsigned long long)f->unowned);
+		return EVIDENCE_INFERRED;
+	}
 	if (f->handler) {
 		snprintf(reason, EVIDENCE_TEXT,
 			 "each entry of the queue's handler that found a request, by uprobe");
@@ -42,15 +52,24 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reaso
 		snprintf(reason, EVIDENCE_TEXT, "%s", why);
 		return EVIDENCE_ABSENT;
 	}
-	if (evidence_is_dim(f->kicks, f->interrupts))
+	if (f->never_spins)
+		snprintf(reason, EVIDENCE_TEXT,
+			 "its loop never spins, by its settings: none is polled; arrivals that "
+			 "share a kick count once");
+	else if (evidence_is_dim(f->kicks, f->interrupts))
 		snprintf(reason, EVIDENCE_TEXT,
 			 "polled: at least; interrupts with no kick consumed before, but the guest "
 			 "takes %llu for %llu kicks%s",
 			 (unsigned long long)f->interrupts, (unsigned long long)f->kicks, guess);
+	else if (f->spins)
+		snprintf(reason, EVIDENCE_TEXT,
+			 "polled: interrupts with no kick consumed since the last; more if an "
+			 "arrival ends in several, fewer if several share one%s",
+			 guess);
 	else
 		snprintf(reason, EVIDENCE_TEXT,
-			 "polled: interrupts with no kick consumed since the last; within 2 points "
-			 "while the disk is faster than the spin; fewer if arrivals share one%s",
+			 "polled: interrupts with neither a kick consumed nor a sleep since the "
+			 "last; at least: not if the disk is slower than the spin%s",
 			 guess);
 	return EVIDENCE_INFERRED;
 }

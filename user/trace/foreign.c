@@ -6,21 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 #include <handoff/compiler.h>
+#include "discover.h"
 
 /* A loop that spins is seen waiting only between its spins: the first look takes its time, 5 ms a
  * sample. */
 #define FIRST_SAMPLES 8
 
-/* A process may hold several VMs (to probe KVM, say): the one that runs is meant. */
-static struct vm *pick_vm(struct vm_list *list, pid_t pid)
+static struct vm *find_vm(const struct foreign *f, struct vm_list *list)
 {
-	struct vm *best = NULL;
 	uint32_t i;
 
+	for (i = 0; f->vm && i < list->n; i++)
+		if (list->vm[i].pid == f->pid && list->vm[i].kvm == f->vm->kvm)
+			return &list->vm[i];
+	return NULL;
+}
+
+/* A process may hold several VMs (to probe KVM, say): the one that runs is meant, and stays it. */
+static struct vm *pick_vm(const struct foreign *f, struct vm_list *list)
+{
+	struct vm *best = find_vm(f, list);
+	uint32_t i;
+
+	if (best && best->n_queues)
+		return best;
+	if (!best && f->vm && f->vm->n_queues)
+		return NULL;
 	for (i = 0; i < list->n; i++) {
 		struct vm *vm = &list->vm[i];
 
-		if (vm->pid != pid)
+		if (vm->pid != f->pid)
 			continue;
 		if (!best || vm->n_queues > best->n_queues ||
 		    (vm->n_queues == best->n_queues && vm->n_vcpus > best->n_vcpus))
@@ -29,11 +44,28 @@ static struct vm *pick_vm(struct vm_list *list, pid_t pid)
 	return best;
 }
 
+/* Looks through the machine's processes: once, when there is such a queue. */
+static void look_for_vhost(struct foreign *f)
+{
+	uint32_t i, n;
+
+	bool has = false;
+
+	for (i = 0; !f->vhost_looked && i < f->vm->n_queues; i++)
+		for (n = 0; n < f->vm->queue[i].eventfd.n_consumers && n < VM_CONSUMERS; n++)
+			has |= f->vm->queue[i].eventfd.consumer[n].how == CONSUMER_VHOST;
+	if (!has)
+		return;
+	f->vhost_looked = true;
+	f->vhost_tid = find_vhost_worker(f->pid);
+}
+
 /* What the walk found, unless the VM is gone: then all stays as it was last. */
 static void foreign_take(struct foreign *f, struct vm_list *list)
 {
-	struct vm *vm = pick_vm(list, f->pid);
+	struct vm *vm = pick_vm(f, list);
 
+	f->is_there = vm;
 	if (!vm) {
 		vm_list_release(list);
 		return;
@@ -41,6 +73,7 @@ static void foreign_take(struct foreign *f, struct vm_list *list)
 	vm_list_release(&f->list);
 	f->list = *list;
 	f->vm = vm;
+	look_for_vhost(f);
 	memset(list, 0, sizeof(*list));
 	foreign_add_given(f);
 	if (f->has_names)

@@ -30,6 +30,7 @@ struct foreign_row {
 	char name_reason[VM_TEXT];
 	uint32_t vm_queue; /* if present: of f->vm */
 	uint32_t seen_tid; /* whom discovery saw waiting last; 0 = nobody yet */
+	bool outside;	   /* that is no thread of the VMM's */
 	enum consumer_how how;
 	uint32_t loop; /* of f->loop, FOREIGN_NONE = nobody is known to serve it */
 	/* inferred: by the order of eventfds, a guess; exact: by votes */
@@ -66,7 +67,8 @@ struct foreign {
 	pid_t pid;
 	struct discover *discover; /* NULL: see evidence of vm */
 	struct vm_list list;
-	struct vm *vm; /* of list; NULL = none yet. Stays as it was last when the VMM has ended */
+	struct vm *vm; /* of list; NULL = none yet. Stays as it was last when it is gone */
+	bool is_there; /* the last walk found it */
 	bool has_names;
 	struct vm_names names;
 	uint32_t n_given;
@@ -76,6 +78,8 @@ struct foreign {
 	struct foreign_votes votes;
 	uint64_t no_room; /* queues and loops that found no row */
 	bool rings;	  /* the programs watch io_uring */
+	bool vhost_looked;
+	uint32_t vhost_tid; /* the VM's only vhost worker; 0 = none, several, or not looked for */
 };
 
 /* Looks at the process once. NULL with err: no VM in it, no privilege. */

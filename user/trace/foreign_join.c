@@ -14,7 +14,17 @@ static uint64_t less(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsigned int i,
+static void take_settings(struct evidence_queue_facts *facts, const struct foreign *f,
+			  const struct foreign_loop *loop)
+{
+	if (!loop->named || !f->names.loop[loop->named - 1].poll_known)
+		return;
+	facts->spins = f->names.loop[loop->named - 1].poll_max_ns;
+	facts->never_spins = !facts->spins;
+}
+
+/* True: uprobes see each arrival. */
+static bool decide_arrivals(const struct tracer *t, struct report_queue *q, unsigned int i,
 			    const struct join_seen *seen)
 {
 	const struct foreign_row *row = &t->foreign->row[i];
@@ -22,7 +32,9 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 	const struct thread_row *thread = NULL;
 	struct evidence_queue_facts facts = {
 		.consume = q->met_evidence == EVIDENCE_EXACT,
+		.unowned = t->view.seen.handlers_unowned,
 		.no_eventfd = !row->had_eventfd,
+		.unwatched = row->how == CONSUMER_VHOST && !row->to_tell.consumer_tid,
 		/* Attached, and nothing came by that it did not see. */
 		.handler = state->handled ||
 			   (!seen->kicks && q->stage[STAGE_IO].evidence == EVIDENCE_EXACT),
@@ -31,18 +43,26 @@ static void decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		.msi = row->msi_evidence,
 	};
 
-	if (row->loop != FOREIGN_NONE)
+	if (row->loop != FOREIGN_NONE) {
 		thread = kernel_view_thread(&t->view, t->foreign->loop[row->loop].tid);
+		take_settings(&facts, t->foreign, &t->foreign->loop[row->loop]);
+	}
 	if (thread)
 		facts.loop_irqs = thread->loop.irqs;
 	/* A message that was known once: its interrupts were the queue's. */
 	if (facts.msi == EVIDENCE_ABSENT && state->interrupts)
 		facts.msi = EVIDENCE_INFERRED;
 	q->arrivals_evidence = evidence_arrivals(&facts, q->arrivals_reason);
-	if (row->had_eventfd)
-		return;
-	q->met_evidence = EVIDENCE_ABSENT;
-	q->outcome_evidence = EVIDENCE_ABSENT;
+	if (facts.no_eventfd || facts.unwatched) {
+		q->met_evidence = EVIDENCE_ABSENT;
+		q->outcome_evidence = EVIDENCE_ABSENT;
+	}
+	if (facts.never_spins && !facts.handler)
+		q->outcome[OUTCOME_POLLED] = 0;
+	else if (q->arrivals_evidence == EVIDENCE_INFERRED)
+		q->outcome[OUTCOME_POLLED] =
+			state->polled + (facts.spins ? state->polled_asleep : 0);
+	return facts.handler;
 }
 
 /* By uprobes: how many arrivals there were in all; how those came about that no spin found shows at
@@ -62,18 +82,16 @@ static void join_handled(struct report_queue *q, const struct queue_state *state
 }
 
 static void join_outcomes(struct report_queue *q, const struct queue_state *state,
-			  const struct join_seen *seen)
+			  const struct join_seen *seen, bool handler)
 {
 	q->outcome[OUTCOME_USERSPACE] = seen->user_exits;
-	if (q->arrivals_evidence == EVIDENCE_EXACT) {
+	if (handler) {
 		join_handled(q, state, seen);
 		return;
 	}
 	q->outcome[OUTCOME_NOTIFIED] = seen->notified;
 	q->outcome[OUTCOME_BUSY] = seen->busy;
 	q->outcome[OUTCOME_LOST] = seen->lost + seen->pending_lost;
-	if (q->arrivals_evidence == EVIDENCE_INFERRED)
-		q->outcome[OUTCOME_POLLED] = state->polled;
 }
 
 /* Uprobes that are attached see blocks only: another device's queue has a handler of its own. */
@@ -91,29 +109,39 @@ static void lack_handler(struct report_queue *q)
 	}
 }
 
+/* Requests that QEMU merges are given to its backend as one, and completed one by one. */
+static void join_requests(struct report_queue *q, const struct queue_state *state, bool handler)
+{
+	q->requests_evidence = EVIDENCE_ABSENT;
+	if (handler && q->stage[STAGE_IO].evidence == EVIDENCE_EXACT)
+		q->requests_evidence =
+			state->completed > state->submitted ? EVIDENCE_INFERRED : EVIDENCE_EXACT;
+	q->requests = MAX(state->submitted, state->completed);
+	q->completions = state->completed;
+}
+
 void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
 			const struct join_seen *seen)
 {
 	const struct foreign_row *row = &t->foreign->row[i];
 	const struct queue_state *state = &t->view.queue[i];
 	unsigned int o;
+	bool handler;
 
 	q->name_evidence = row->name_evidence;
 	memcpy(q->name_reason, row->name_reason, sizeof(q->name_reason));
-	decide_arrivals(t, q, i, seen);
-	join_outcomes(q, state, seen);
+	handler = decide_arrivals(t, q, i, seen);
+	join_outcomes(q, state, seen, handler);
 	for (o = 0; o < OUTCOMES; o++)
 		q->arrivals += q->outcome[o];
 	q->vmm_evidence = EVIDENCE_ABSENT;
-	q->requests_evidence = q->arrivals_evidence == EVIDENCE_EXACT &&
-					       q->stage[STAGE_IO].evidence == EVIDENCE_EXACT
-				       ? EVIDENCE_EXACT
-				       : EVIDENCE_ABSENT;
-	if (q->arrivals_evidence != EVIDENCE_EXACT)
+	join_requests(q, state, handler);
+	if (!handler)
 		lack_handler(q);
+	q->interrupts_evidence = state->interrupts && row->msi_evidence == EVIDENCE_ABSENT
+					 ? EVIDENCE_INFERRED
+					 : row->msi_evidence;
 	q->interrupts = state->interrupts;
-	q->requests = state->submitted;
-	q->completions = state->completed;
 }
 
 static struct evidence_loop_facts loop_facts(const struct tracer *t, const struct report *r,
@@ -172,12 +200,11 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 
 	l->wall_ns = less(now_ns, t->start_ns);
 	l->runq_ns = state->runq_wake_ns + state->runq_preempt_ns;
-	/* It ran, and nothing came of it that we know: of a loop that spins, a spin; of another,
-	 * its other work. */
+	/* It ran, and nothing came of it that we know: its other work. */
 	other_ns = less(state->run_ns, known_ns);
-	l->handling_ns = state->handling_ns + served_ns + (state->polled_irqs ? 0 : other_ns);
+	l->handling_ns = state->handling_ns + served_ns + other_ns;
 	l->polling_hit_ns = state->polled_ns - served_ns;
-	l->polling_waste_ns = state->waste_ns + open_ns + (state->polled_irqs ? other_ns : 0);
+	l->polling_waste_ns = state->waste_ns + open_ns;
 	if (l->polls_evidence == EVIDENCE_EXACT) {
 		/* It never spins: all it does is work. */
 		l->handling_ns += l->polling_hit_ns + l->polling_waste_ns;

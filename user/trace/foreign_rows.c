@@ -81,7 +81,9 @@ static void take_name(struct foreign_row *row, const struct vm_queue *q)
 	memcpy(row->name_reason, q->name_reason, sizeof(row->name_reason));
 }
 
-static void take_consumer(struct foreign_row *row, const struct vm_queue *q)
+/* A worker of the kernel's may be known by its name only (foreign.c). */
+static void take_consumer(const struct foreign *f, struct foreign_row *row,
+			  const struct vm_queue *q)
 {
 	uint32_t i;
 
@@ -91,14 +93,20 @@ static void take_consumer(struct foreign_row *row, const struct vm_queue *q)
 		if (c->how == CONSUMER_IRQFD)
 			continue;
 		row->how = c->how;
+		if (c->how == CONSUMER_VHOST) {
+			row->outside = true;
+			row->seen_tid = c->tid ? c->tid : f->vhost_tid;
+			return;
+		}
 		if (!c->tid)
 			continue;
+		row->outside = c->pid != f->pid;
 		row->seen_tid = c->tid;
 		return;
 	}
 }
 
-static void take_queue(struct foreign_row *row, const struct vm_queue *q)
+static void take_queue(const struct foreign *f, struct foreign_row *row, const struct vm_queue *q)
 {
 	struct kernel_queue queue;
 	uint32_t i;
@@ -118,8 +126,8 @@ static void take_queue(struct foreign_row *row, const struct vm_queue *q)
 	if (!has_way(q, &row->first))
 		row->first = q->way[0];
 	take_name(row, q);
-	take_consumer(row, q);
-	if (row->how == CONSUMER_VHOST)
+	take_consumer(f, row, q);
+	if (row->outside)
 		queue.consumer_tid = row->seen_tid;
 	tell(row, &queue);
 }
@@ -157,7 +165,7 @@ void foreign_take_rows(struct foreign *f)
 			continue;
 		}
 		row->vm_queue = i;
-		take_queue(row, q);
+		take_queue(f, row, q);
 	}
 	for (row = f->row; row < f->row + STATS_MAX_QUEUES; row++)
 		if (row->used && !row->present)

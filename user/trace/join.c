@@ -75,7 +75,6 @@ static struct join_seen join_kicks(struct tracer *t, struct report_queue *q, uns
 		seen.notified += state->notified;
 		seen.busy += state->busy;
 		seen.lost += state->lost;
-		seen.consumed += state->consumed;
 		seen.asleep += state->met_asleep;
 		seen.awake += state->met_awake;
 		seen.coalesced += state->coalesced;
@@ -163,6 +162,7 @@ static void join_counters(struct report_queue *q, const struct stats_queue *now,
 	q->kicks_vmm = less(now->signals, before->signals) + q->kicks_left_vmm;
 	q->requests = less(now->requests, before->requests);
 	q->completions = less(now->completions, before->completions);
+	q->interrupts_evidence = EVIDENCE_EXACT;
 	q->interrupts = less(now->interrupts, before->interrupts);
 	q->interrupts_suppressed = less(now->interrupts_suppressed, before->interrupts_suppressed);
 	q->errors = less(now->errors, before->errors);

@@ -7,7 +7,7 @@
 
 /* What the programs saw at all the addresses a queue has had. */
 struct join_seen {
-	uint64_t kicks, user_exits, consumed, notified, busy, lost, pending_lost;
+	uint64_t kicks, user_exits, notified, busy, lost, pending_lost;
 	uint64_t asleep, awake, coalesced, open;
 };
 

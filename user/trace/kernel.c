@@ -279,7 +279,6 @@ struct kernel *kernel_new(const struct kernel_config *config, struct error *err)
 	}
 	k->config = *config;
 	k->cost_fd = -1;
-	k->stats_fd = config->measure_cost ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	if (kernel_ask(k, err) || kernel_load(k, err) || kernel_map(k, err) ||
 	    kernel_open_changes(k, err))
 		goto fail;
@@ -316,8 +315,6 @@ void kernel_free(struct kernel *k)
 		munmap((void *)k->hists, k->hists_size);
 	if (k->queues)
 		munmap((void *)k->queues, k->queues_size);
-	if (k->stats_fd >= 0)
-		close(k->stats_fd);
 	if (k->cost_fd >= 0)
 		close(k->cost_fd);
 	handoff_bpf__destroy(k->skel);

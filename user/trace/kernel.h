@@ -17,7 +17,6 @@ struct kernel;
 struct kernel_config {
 	pid_t pid;
 	uint64_t lost_after_ns;
-	bool measure_cost;   /* have the kernel keep the run time of all BPF programs */
 	bool skip[PROGRAMS]; /* leave these out */
 	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
 	bool uprobes;	     /* of a foreign VMM: on functions it exports, where they are cheap */
@@ -66,13 +65,10 @@ bool kernel_next_change(struct kernel *k, struct vm_change *change);
  */
 int kernel_watch_rings(struct kernel *k) MUST_CHECK;
 
-/* Run time of all programs, ns; 0 = the kernel does not keep it (kernel.bpf_stats_enabled). */
-uint64_t kernel_run_ns(const struct kernel *k);
-
 /*
  * The tracer's own cost, measured for a while: the kernel keeps run times between the two, which
  * itself costs some 60 ns an event (and is counted in). kick_side_ns: of the programs in a vCPU's
- * way when it kicks; all_ns: of all. Not with measure_cost, which never ends. 0 or -errno: the
+ * way when it kicks; all_ns: of all. 0 or -errno: the
  * kernel keeps none for us.
  */
 int kernel_cost_begin(struct kernel *k) MUST_CHECK;

@@ -35,14 +35,6 @@ static void sum_ns(const struct kernel *k, uint64_t *kick_side_ns, uint64_t *all
 	}
 }
 
-uint64_t kernel_run_ns(const struct kernel *k)
-{
-	uint64_t kick_side_ns, all_ns;
-
-	sum_ns(k, &kick_side_ns, &all_ns);
-	return all_ns;
-}
-
 int kernel_cost_begin(struct kernel *k)
 {
 	if (k->cost_fd >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* struct kernel, for kernel.c, kernel_view.c and kernel_trial.c. */
+/* struct kernel, for the files kernel*.c. */
 #ifndef TRACE_KERNEL_PRIVATE_H
 #define TRACE_KERNEL_PRIVATE_H
 
@@ -26,7 +26,6 @@ struct kernel {
 	uint64_t changes_seen;
 	int cost_fd; /* kernel_cost_begin's; -1 = none */
 	uint64_t cost_kick_ns, cost_all_ns;
-	int stats_fd; /* while open the kernel keeps run times; -1 = not asked for, or refused */
 };
 
 /* Fills k->variants from the BTF of the kernel and of KVM's modules. 0 or -errno with err. */

@@ -137,6 +137,7 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 	view->seen.signals_inferred = __atomic_load_n(&seen->signals_inferred, __ATOMIC_RELAXED);
 	view->seen.signals_untold = __atomic_load_n(&seen->signals_untold, __ATOMIC_RELAXED);
 	view->seen.injects_inferred = __atomic_load_n(&seen->injects_inferred, __ATOMIC_RELAXED);
+	view->seen.handlers_unowned = __atomic_load_n(&seen->handlers_unowned, __ATOMIC_RELAXED);
 	for (i = 0; i < LOSSES; i++)
 		view->loss[i] = __atomic_load_n(&k->skel->bss->losses[i], __ATOMIC_RELAXED);
 	return 0;

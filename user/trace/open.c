@@ -197,6 +197,11 @@ int tracer_refresh(struct tracer *t, struct error *err)
 	return foreign_refresh(t->foreign, t->kernel, err);
 }
 
+bool tracer_vm_is_there(const struct tracer *t)
+{
+	return !t->died_ns && (!t->foreign || t->foreign->is_there);
+}
+
 void tracer_set_names(struct tracer *t, const struct vm_names *names)
 {
 	if (!t->foreign)

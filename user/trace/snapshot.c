@@ -187,7 +187,7 @@ static int make_page(struct tracer *t, int64_t *now_ns, struct error *err)
 
 static void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
 {
-	if (!t->kernel || t->died_ns || !cost_next(&t->cost) || kernel_cost_begin(t->kernel))
+	if (!t->kernel || t->died_ns || !cost_next(&t->cost, kicks) || kernel_cost_begin(t->kernel))
 		return;
 	t->folded_kick_ns = t->folded_all_ns = 0;
 	if (t->folded)

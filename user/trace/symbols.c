@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <handoff/clock.h>
@@ -42,6 +43,22 @@ struct symbols {
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
+
+/* The names are the process's, which may have put a FIFO or a device there: neither is opened. */
+static int open_regular(const char *path)
+{
+	int place = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	char self[64];
+	struct stat st;
+
+	if (place < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+	if (!fstat(place, &st) && S_ISREG(st.st_mode))
+		fd = open(self, O_RDONLY | O_CLOEXEC);
+	close(place);
+	return fd;
+}
 
 /* The file behind a mapping that begins at `base`, even if it was deleted or replaced since. */
 static int open_mapped(pid_t pid, uint64_t base)
@@ -79,9 +96,9 @@ static int find_elf(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_A
 	} else if (s) {
 		/* Its root may be another than ours: a container's. */
 		snprintf(path, sizeof(path), "/proc/%d/root%s", (int)s->pid, name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open_regular(path);
 		if (fd < 0)
-			fd = open(name, O_RDONLY | O_CLOEXEC); /* it has ended */
+			fd = open_regular(name); /* it has ended */
 	}
 	if (fd >= 0)
 		*file_name = strdup(name);

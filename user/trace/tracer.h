@@ -80,8 +80,9 @@ struct alarms;
 /* Called once, at the end of tracer_new; NULL: none, which is no failure. */
 struct alarms *alarms_new(const struct tracer *t);
 void alarms_free(struct alarms *a);
-/* At the end of a snapshot: fills r->alarm, n_alarms, alarms_total. The VM and its queues by
- * foreign_vm and foreign_queue, kicks by t->view. */
+/* At the end of a snapshot: fills r->alarm, n_alarms, alarms_total; looks for alarms itself if
+ * tracer_check_alarms has not just done so. The VM and its queues by foreign_vm and foreign_queue,
+ * kicks by t->view. */
 void alarms_check(struct tracer *t, struct report *r, int64_t now_ns);
 
 #endif

@@ -75,7 +75,7 @@ json_t *json_queue(const struct report_queue *q)
 	json_put_evidence(out, "requests", q->requests_evidence, NULL);
 	json_put_known(out, "requests", requests, q->requests);
 	json_put_known(out, "completions", requests, q->completions);
-	json_put_uint(out, "interrupts", q->interrupts);
+	json_put_known(out, "interrupts", q->interrupts_evidence != EVIDENCE_ABSENT, q->interrupts);
 	json_put_known(out, "injected", injects_known, q->injected);
 	json_put_known(out, "posted", injects_known, q->posted);
 	json_put_evidence(out, "vmm", q->vmm_evidence, NULL);

@@ -100,7 +100,7 @@ void view_row_queue(const struct report_queue *q, struct view_columns c, char *b
 		 view_figure(arrivals, q->arrivals_evidence, q->arrivals), n[OUTCOME_POLLED],
 		 n[OUTCOME_NOTIFIED], n[OUTCOME_BUSY], n[OUTCOME_USERSPACE], n[OUTCOME_LOST],
 		 view_figure(requests, q->requests_evidence, q->requests),
-		 view_count(irqs, q->interrupts));
+		 view_figure(irqs, q->interrupts_evidence, q->interrupts));
 }
 
 void view_row_kicks_header(struct view_columns c, char *buf, size_t size)

@@ -4,7 +4,8 @@
 
 #include "cost.h"
 
-/* Until there were kicks every interval is a sample, then one in eight; none if not asked for. */
+/* One interval in eight is a sample, and until there is a result each that follows one with kicks;
+ * none if not asked for. */
 static void test_cost__one_interval_in_eight(void **state)
 {
 	struct cost c, none;
@@ -12,13 +13,16 @@ static void test_cost__one_interval_in_eight(void **state)
 
 	cost_init(&c, true);
 	cost_init(&none, false);
-	assert_true(cost_next(&c));
-	assert_true(cost_next(&c));
+	assert_true(cost_next(&c, 0));
+	/* An idle VM is not measured all the time. */
+	assert_false(cost_next(&c, 0));
+	assert_false(cost_next(&c, 3));
+	assert_true(cost_next(&c, 5000));
 	c.intervals = 1;
-	cost_take(&c, 1, 1000, 1, 1);
+	cost_take(&c, 1, 6000, 1, 1);
 	for (i = 1; i < 3 * COST_EVERY; i++) {
-		n += cost_next(&c);
-		assert_false(cost_next(&none));
+		n += cost_next(&c, 5000 + 1000 * i);
+		assert_false(cost_next(&none, 1000 * i));
 	}
 	assert_int_equal(n, 2);
 }

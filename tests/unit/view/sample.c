@@ -37,7 +37,8 @@ static void fill_queue(struct report *r)
 	q->outcome[OUTCOME_BUSY] = 20;
 	q->outcome_evidence = q->kicks_evidence = EVIDENCE_EXACT;
 	q->name_evidence = q->arrivals_evidence = q->requests_evidence = EVIDENCE_EXACT;
-	q->vmm_evidence = q->met_evidence = q->left_evidence = EVIDENCE_EXACT;
+	q->interrupts_evidence = q->vmm_evidence = q->met_evidence = q->left_evidence =
+		EVIDENCE_EXACT;
 	q->kicks = q->kicks_vmm = 100;
 	q->kicks_asleep = 60;
 	q->kicks_awake = 30;
@@ -161,7 +162,7 @@ void sample_make_foreign(struct report *r)
 	q->name_evidence = q->arrivals_evidence = EVIDENCE_INFERRED;
 	snprintf(q->name_reason, sizeof(q->name_reason), "its notify page");
 	snprintf(q->arrivals_reason, sizeof(q->arrivals_reason), "interrupts without kicks");
-	q->requests_evidence = q->vmm_evidence = EVIDENCE_ABSENT;
+	q->requests_evidence = q->vmm_evidence = q->interrupts_evidence = EVIDENCE_ABSENT;
 	q->requests = q->completions = q->kicks_vmm = q->kicks_left_vmm = 0;
 	for (uint32_t i = 0; i < r->n_loops; i++) {
 		struct report_loop *l = &r->loop[i];

@@ -131,7 +131,7 @@ static void test_text__foreign_rows_are_marked(void **state)
 	c = view_columns(r);
 	view_row_queue(&r->queue[0], c, row, sizeof(row));
 	assert_string_equal(row, "~0xfe003000.0 io0      ~1000    ~900       80    20         0    "
-				 "0        ?      0");
+				 "0        ?      ?");
 	view_row_kicks(&r->queue[0], c, row, sizeof(row));
 	assert_string_equal(row, "~0xfe003000.0      100   60.0%   30.0%      8.0%      1.0%      "
 				 "20      ?");
@@ -147,7 +147,7 @@ static void test_text__foreign_rows_are_marked(void **state)
 	r->queue[0].met_evidence = EVIDENCE_ABSENT;
 	view_row_queue(&r->queue[0], c, row, sizeof(row));
 	assert_string_equal(row, "?0xfe003000.0 io0          ?       ?       80    20         0    "
-				 "0        ?      0");
+				 "0        ?      ?");
 	view_row_kicks(&r->queue[0], c, row, sizeof(row));
 	assert_string_equal(row, "?0xfe003000.0      100       ?       ?         ?      1.0%      "
 				 "20      ?");
