@@ -119,6 +119,16 @@ static const struct report_alarm *until_alarm(struct tiny *v, enum report_alarm_
 	return NULL;
 }
 
+static void look_for(struct tiny *v, int64_t ns)
+{
+	int64_t end = clock_ns() + ns;
+
+	do {
+		poll(NULL, 0, INTERVAL_MS);
+		snapshot(v);
+	} while (clock_ns() < end);
+}
+
 /* Some intervals, several times as long as it takes to be stuck. */
 static void assert_no_alarm(struct tiny *v)
 {
@@ -189,8 +199,7 @@ static void test_alarms__spinning_is_named(void **state)
 	assert_true(a->fd >= 0);
 	assert_true(a->n_user > 0);
 	/* It lasts: the same alarm. */
-	poll(NULL, 0, INTERVAL_MS);
-	snapshot(&v);
+	look_for(&v, NS_PER_S);
 	if (v.report->n_alarms != 1)
 		for (uint32_t i = 0; i < v.report->n_alarms; i++)
 			show(&v.report->alarm[i]);
@@ -339,6 +348,119 @@ static void test_alarms__polling_is_no_alarm(void **state)
 	}
 }
 
+static const struct report_alarm *stuck_for(struct tiny *v, const char *what)
+{
+	const struct report_alarm *a = until_alarm(v, ALARM_STUCK, false);
+
+	if (!a)
+		fail_msg("%s: no alarm", what);
+	return a;
+}
+
+/* A poller that never reads its eventfd leaves each kick pending: when it stops for a moment that
+ * is no alarm, and when it stops for longer the age is the stop's, not the kick's. */
+static void test_alarms__stopped_poller_has_served_old_kicks(void **state)
+{
+	static const char *const options[] = {
+		"--style", "spin", "--irq", "none", "--consumer-process", NULL
+	};
+	const struct report_alarm *a;
+	int64_t stopped_ns;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	tiny_say(&v, "go 50\n", answer);
+	look_for(&v, 2 * NS_PER_S);
+	stopped_ns = clock_ns();
+	stop(v.consumer);
+	poll(NULL, 0, 2 * INTERVAL_MS);
+	snapshot(&v);
+	kill(v.consumer, SIGCONT);
+	/* Not on time, it is another test. */
+	if (clock_ns() - stopped_ns < (int64_t)STUCK_NS)
+		assert_int_equal(v.report->n_alarms, 0);
+	look_for(&v, NS_PER_S);
+	stopped_ns = clock_ns();
+	stop(v.consumer);
+	a = stuck_for(&v, "a poller that stopped");
+	show(a);
+	assert_true(a->age_ns >= (uint64_t)STUCK_NS);
+	/* The check before saw it run: at most an interval ago, and the period of a check. */
+	assert_true((int64_t)a->age_ns <= clock_ns() - stopped_ns + NS_PER_S);
+	tiny_end(&v);
+}
+
+/* Ten queues stuck, twice: more alarms than a report holds. Each is counted once, and the second
+ * incident is shown whole. */
+static void test_alarms__second_incident_is_shown(void **state)
+{
+	static const char *const options[] = { "--style", "ppoll", "--queues", "10", NULL };
+	int64_t end = clock_ns() + 60 * NS_PER_S;
+	uint32_t incident, i, last;
+	char answer[400];
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	for (incident = 1; incident <= 2; incident++) {
+		tiny_say(&v, "freeze\n", answer);
+		tiny_say(&v, "kick 2\n", answer);
+		for (last = 0; last < 10 && clock_ns() < end;) {
+			look_for(&v, 0);
+			for (i = last = 0; i < v.report->n_alarms; i++)
+				last += !v.report->alarm[i].over;
+		}
+		assert_int_equal(last, 10);
+		look_for(&v, NS_PER_S);
+		assert_int_equal(v.report->n_alarms, incident == 1 ? 10 : REPORT_ALARMS);
+		assert_int_equal(v.report->alarms_total, 10 * incident);
+		tiny_say(&v, "cont\n", answer);
+		tiny_say(&v, "drain\n", answer);
+		look_for(&v, NS_PER_S);
+		for (i = 0; i < v.report->n_alarms; i++)
+			assert_true(v.report->alarm[i].over);
+	}
+	tiny_end(&v);
+}
+
+/* Checks have a pace of their own: what came and went between two snapshots is in the second. */
+static void test_alarms__checks_do_not_wait_for_snapshots(void **state)
+{
+	static const char *const options[] = { "--style", "ppoll", NULL };
+	char answer[400];
+	struct pollfd due = { .events = POLLIN };
+	int64_t end;
+	struct tiny v;
+
+	NEED_PRIVILEGE();
+	tiny_start(&v, options);
+	tiny_trace(&v);
+	due.fd = tracer_alarm_fd(v.tracer);
+	assert_true(due.fd >= 0);
+	snapshot(&v);
+	tiny_say(&v, "freeze\n", answer);
+	tiny_say(&v, "kick 2\n", answer);
+	for (end = clock_ns() + 2 * NS_PER_S; clock_ns() < end;) {
+		assert_int_equal(poll(&due, 1, 10000), 1);
+		tracer_check_alarms(v.tracer);
+	}
+	tiny_say(&v, "cont\n", answer);
+	tiny_say(&v, "drain\n", answer);
+	assert_int_equal(poll(&due, 1, 10000), 1);
+	tracer_check_alarms(v.tracer);
+	snapshot(&v);
+	assert_int_equal(v.report->n_alarms, 1);
+	show(&v.report->alarm[0]);
+	assert_int_equal(v.report->alarm[0].kind, ALARM_STUCK);
+	assert_true(v.report->alarm[0].over);
+	assert_true(v.report->alarm[0].age_ns >= (uint64_t)NS_PER_S);
+	tiny_end(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +469,9 @@ int main(void)
 		cmocka_unit_test(test_alarms__stuck_shows_where_it_sleeps),
 		cmocka_unit_test(test_alarms__stuck_before_we_came),
 		cmocka_unit_test(test_alarms__polling_is_no_alarm),
+		cmocka_unit_test(test_alarms__stopped_poller_has_served_old_kicks),
+		cmocka_unit_test(test_alarms__second_incident_is_shown),
+		cmocka_unit_test(test_alarms__checks_do_not_wait_for_snapshots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

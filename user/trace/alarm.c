@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * The life of alarms: raised once, kept up while a check confirms them, over when one does not, and
- * kept in the report ever after.
- */
+/* Checks, at a pace of their own, and what an alarm shows. */
 #include "alarm_look.h"
 
 #include <errno.h>
@@ -10,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+#include <handoff/clock.h>
 #include <handoff/compiler.h>
 #include "stack_regs.h"
 
@@ -29,22 +28,6 @@ struct stacks *alarm_stacks(struct alarms *a)
 	if (!a->stacks)
 		snprintf(a->stacks_why, sizeof(a->stacks_why), "%.*s", REPORT_TEXT - 1, err.msg);
 	return a->stacks;
-}
-
-static bool same_key(const struct alarm_key *a, const struct alarm_key *b)
-{
-	return a->kind == b->kind && a->row == b->row && a->tid == b->tid && a->id == b->id &&
-	       a->ctx == b->ctx;
-}
-
-static struct alarm_entry *find(struct alarms *a, const struct alarm_key *key)
-{
-	uint32_t i;
-
-	for (i = 0; i < a->n; i++)
-		if (a->entry[i].active && same_key(&a->entry[i].key, key))
-			return &a->entry[i];
-	return NULL;
 }
 
 /* Of any process's thread: a queue may be served from outside of the VMM. */
@@ -121,34 +104,16 @@ static void put_thread(struct alarms *alarms, struct alarm_entry *e, uint32_t ti
 	put_stack(alarms, e);
 }
 
-/* The first are kept; of the others it is known how many there were. */
-static struct alarm_entry *new_entry(struct tracer *t, const struct alarm_key *key)
-{
-	struct alarms *a = t->alarms;
-	struct alarm_entry *e;
-
-	a->total++;
-	if (a->n == REPORT_ALARMS)
-		return NULL;
-	e = &a->entry[a->n++];
-	e->key = *key;
-	e->active = true;
-	e->a.kind = key->kind;
-	e->a.t_ns = MAX(a->watch.now_ns - t->start_ns, 0);
-	return e;
-}
-
 void alarm_raise(struct tracer *t, const struct alarm_key *key, const struct vm_eventfd *eventfd,
 		 uint32_t row, uint32_t tid, int64_t since_ns, double cpu)
 {
 	struct alarms *a = t->alarms;
-	struct alarm_entry *e = find(a, key);
+	struct alarm_entry *e = alarm_list_raise(&a->list, key, a->watch.check);
 
 	if (!e)
-		e = new_entry(t, key);
-	if (!e)
 		return;
-	e->seen = a->watch.check;
+	if (!e->since_ns)
+		e->a.t_ns = MAX(a->watch.now_ns - t->start_ns, 0);
 	/* Signs of service that were seen late must not make it younger. */
 	if (!e->since_ns || since_ns < e->since_ns)
 		e->since_ns = since_ns;
@@ -194,48 +159,47 @@ const struct watched_thread *alarm_watch_tid(struct tracer *t, uint32_t tid)
 	return watch_thread(&t->alarms->watch, tid, &times);
 }
 
-static void put_alarms(const struct alarms *a, struct report *r)
+void alarm_hold(struct tracer *t, const struct alarm_key *key)
 {
-	uint32_t i;
-
-	r->n_alarms = a->n;
-	r->alarms_total = a->total;
-	for (i = 0; i < a->n; i++)
-		r->alarm[i] = a->entry[i].a;
+	alarm_list_hold(&t->alarms->list, key, t->alarms->watch.check);
 }
 
-static void end_alarms(struct alarms *a)
-{
-	uint32_t i;
-
-	for (i = 0; i < a->n; i++) {
-		if (!a->entry[i].active || a->entry[i].seen == a->watch.check)
-			continue;
-		a->entry[i].active = false;
-		a->entry[i].a.over = true;
-	}
-}
-
-/* Times and counts now, for the next check to compare with. */
-static void watch_all(struct tracer *t)
+/* Times and counts now, for the next check to compare with. False: nothing is readable. */
+static bool watch_eventfds(struct tracer *t)
 {
 	const struct vm *vm = foreign_vm(t->foreign);
 	struct vm_eventfd e;
+	bool any = false;
 	uint32_t i;
 
-	for (i = 0; i < STATS_MAX_LOOPS; i++)
-		alarm_watch_tid(t, t->now->loop[i].tid);
-	for (i = 0; vm && i < vm->n_queues; i++)
-		if (alarm_count_known(t->config.pid, &vm->queue[i].eventfd, &e))
-			watch_eventfd(&t->alarms->watch, &e);
-	for (i = 0; vm && i < vm->n_others; i++)
-		if (alarm_count_known(t->config.pid, &vm->other[i], &e))
-			watch_eventfd(&t->alarms->watch, &e);
+	for (i = 0; i < vm->n_queues + vm->n_others; i++) {
+		if (!alarm_count_known(t->config.pid,
+				       i < vm->n_queues ? &vm->queue[i].eventfd
+							: &vm->other[i - vm->n_queues],
+				       &e)) {
+			any = true;
+			continue;
+		}
+		watch_eventfd(&t->alarms->watch, &e);
+		any |= e.count != 0;
+	}
+	return any;
 }
 
 struct alarms *alarms_new(const struct tracer *t)
 {
-	return t->foreign ? calloc(1, sizeof(struct alarms)) : NULL;
+	struct alarms *a = t->foreign ? calloc(1, sizeof(*a)) : NULL;
+	struct itimerspec spec;
+
+	if (!a)
+		return NULL;
+	spec.it_interval = clock_timespec((int64_t)alarm_period_ns(alarm_stuck_ns(t)));
+	spec.it_value = spec.it_interval;
+	/* Without one only snapshots check. */
+	a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (a->timer_fd >= 0)
+		timerfd_settime(a->timer_fd, 0, &spec, NULL);
+	return a;
 }
 
 void alarms_free(struct alarms *a)
@@ -243,21 +207,77 @@ void alarms_free(struct alarms *a)
 	if (!a)
 		return;
 	stacks_free(a->stacks);
+	if (a->timer_fd >= 0)
+		close(a->timer_fd);
 	free(a);
+}
+
+/* Has a check been made as lately as `ns` ago? Another would see too short a time. */
+static bool is_recent(const struct alarms *a, int64_t now_ns, uint64_t ns)
+{
+	return a->watch.check && now_ns - a->watch.now_ns < (int64_t)ns;
+}
+
+/* The walk is fresh; the maps need not be while nothing is readable: with that no kick is stuck,
+ * and nobody spins for it. */
+static bool begin_check(struct tracer *t, int64_t now_ns)
+{
+	struct alarms *a = t->alarms;
+	bool any;
+
+	watch_begin(&a->watch, now_ns);
+	any = tracer_vm_is_there(t) && foreign_vm(t->foreign) && watch_eventfds(t);
+	if (!any)
+		alarm_list_end(&a->list, a->watch.check);
+	return any;
+}
+
+static void end_check(struct tracer *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_LOOPS; i++)
+		alarm_watch_tid(t, t->now->loop[i].tid);
+	alarm_look_stuck(t);
+	alarm_look_spin(t);
+	alarm_list_end(&t->alarms->list, t->alarms->watch.check);
 }
 
 void alarms_check(struct tracer *t, struct report *r, int64_t now_ns)
 {
 	struct alarms *a = t->alarms;
 
-	if (!a)
+	if (!r->vmm_alive || !is_recent(a, now_ns, alarm_period_ns(alarm_stuck_ns(t))))
+		if (begin_check(t, now_ns))
+			end_check(t);
+	alarm_list_put(&a->list, r);
+}
+
+int tracer_alarm_fd(const struct tracer *t)
+{
+	return t->alarms ? t->alarms->timer_fd : -1;
+}
+
+void tracer_check_alarms(struct tracer *t)
+{
+	uint64_t ticks;
+	struct error err;
+
+	if (!t->alarms || read(t->alarms->timer_fd, &ticks, sizeof(ticks)) < 0 ||
+	    is_recent(t->alarms, clock_ns(), alarm_period_ns(alarm_stuck_ns(t)) / 2))
 		return;
-	watch_begin(&a->watch, now_ns);
-	if (r->vmm_alive && foreign_vm(t->foreign)) {
-		watch_all(t);
-		alarm_look_stuck(t);
-		alarm_look_spin(t);
+	/* A walk that fails is made again the next time: what is known stands. */
+	(void)!tracer_refresh(t, &err);
+	if (!begin_check(t, clock_ns()))
+		return;
+	/* What cannot be read now may be the next time; what lasts is over till then. */
+	if (t->kernel && kernel_read(t->kernel, &t->view)) {
+		alarm_list_end(&t->alarms->list, t->alarms->watch.check);
+		return;
 	}
-	end_alarms(a);
-	put_alarms(a, r);
+	foreign_learn(t->foreign, &t->view);
+	foreign_tell(t->foreign, t->kernel);
+	foreign_fill(t->foreign, t->now);
+	remember_names(t, t->now);
+	end_check(t);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Alarms, file by file: alarm_decide.c decides on plain facts; alarm_wait.c finds out what a thread
- * waits for; alarm_watch.c keeps what a check has to know of the one before; alarm_look.h and the
- * rest look, and write the report. One thread at a time.
+ * waits for, alarm_holder.c who else has an eventfd; alarm_watch.c keeps what a check has to know
+ * of those before, alarm_list.h what was raised; alarm_look.h and the rest look. One thread at a
+ * time.
  */
 #ifndef TRACE_ALARM_H
 #define TRACE_ALARM_H
@@ -30,22 +31,32 @@ struct thread_share {
 /* It never sleeps: it runs whenever others let it. One that gets no CPU at all does not count. */
 bool alarm_runs_always(const struct thread_share *share);
 
+/* The same, but it may have had no CPU at all. */
+bool alarm_never_sleeps(const struct thread_share *share);
+
 /* Of a queue's eventfd. All times CLOCK_MONOTONIC; 0 = none. */
 struct stuck_facts {
 	int64_t now_ns;
 	uint64_t stuck_ns;
-	int64_t kicked_ns;   /* the oldest kick that nobody was seen to consume */
+	int64_t kicked_ns; /* the oldest kick that nobody was seen to consume */
+	int64_t last_kick_ns;
 	bool count_known;    /* the VMM, or KVM, holds the eventfd, and a walk saw its count */
 	int64_t readable_ns; /* the first of the walks in a row that saw it readable, undrained */
 	int64_t served_ns;   /* the newest sign of service: eventfd read, handler, interrupt */
+	int64_t polled_ns;   /* the last check at which somebody ran all the time, maybe for it */
+	bool drained;	     /* some time: somebody does read it */
+	enum consumer_how how;
 	struct thread_share consumer;
 };
 
 /*
- * Since when nobody has come for the kick, if that is too long; else 0. A loop in poll mode serves
- * without reading the eventfd: a sign of service, and running all the time, which may be polling
- * for a guest that takes no interrupts, are no alarm.
+ * Since when there is a kick that nobody has come for; else 0. A loop in poll mode serves without
+ * reading the eventfd: a sign of service, and running all the time, which may be polling for a
+ * guest that takes no interrupts, make it younger. The eventfd of a consumer that never reads it (a
+ * vhost worker, an edge-triggered epoll) is readable for ever: then only kicks count.
  */
+int64_t alarm_pending_since(const struct stuck_facts *f);
+/* The same, if that is too long, and the consumer does not run all the time. */
 int64_t alarm_stuck_since(const struct stuck_facts *f);
 
 /* Does a thread wait for an eventfd? By its last system call. */
@@ -65,8 +76,15 @@ struct spin_facts {
 		     */
 };
 
+/* A period of checks at which what lasts for stuck_ns is seen soon after; bounded for their cost.
+ */
+uint64_t alarm_period_ns(uint64_t stuck_ns);
+
 /* Ready again and again, and nothing comes of it. */
 bool alarm_spins(const struct spin_facts *f);
+/* Nothing speaks against it: one that was seen to spin goes on. Where a thread without a CPU, or
+ * between two waits, was when it was looked at tells nothing. */
+bool alarm_may_spin(const struct spin_facts *f);
 
 /* Is it time to tell? It lasts since then, seen by so many checks in a row. */
 bool alarm_spin_is_due(int64_t since_ns, int64_t now_ns, uint32_t checks, uint64_t stuck_ns);
@@ -91,6 +109,27 @@ bool alarm_times(pid_t tid, struct thread_times *times);
 /* As ps has it; '?' = no such thread. */
 char alarm_thread_state(pid_t tid);
 
+/* --- who else has an eventfd ------------------------------------------------------------------ */
+
+#define ALARM_HOLDERS 64 /* eventfds of which it is remembered */
+
+/* Another process that has the eventfd; 0 = none was found, at check `searched`. */
+struct alarm_holder {
+	uint64_t ctx;
+	uint32_t id, searched;
+	pid_t pid;
+};
+
+struct alarm_holders {
+	uint32_t n, next; /* next: whose place is taken when all are */
+	struct alarm_holder holder[ALARM_HOLDERS];
+};
+
+/* Another process than the VMM's that has it now; 0 = none, as far as a search some checks ago
+ * could tell. */
+pid_t alarm_holder(struct alarm_holders *all, pid_t vmm, const struct vm_eventfd *e,
+		   uint32_t check);
+
 /* --- from check to check ---------------------------------------------------------------------- */
 
 #define WATCH_EVENTFDS 256
@@ -101,8 +140,19 @@ struct watched_eventfd {
 	uint32_t id;
 	uint32_t seen; /* check it was last seen at */
 	uint64_t count, count_before;
-	int64_t readable_ns;   /* as in stuck_facts */
-	uint32_t consumer_tid; /* who was last seen waiting for it; 0 = nobody yet */
+	int64_t readable_ns; /* as in stuck_facts */
+	bool drained;
+	enum consumer_how how; /* of whom was last seen waiting for it */
+	uint32_t consumer_tid; /* 0 = nobody yet */
+};
+
+/* Of a queue, while it has the same eventfd. */
+struct watched_queue {
+	uint64_t ctx;
+	uint32_t id;
+	int64_t polled_ns; /* as in stuck_facts */
+	uint32_t stuck;	   /* so many checks in a row said so, the last of them this: */
+	uint32_t stuck_at;
 };
 
 struct watched_thread {
@@ -121,12 +171,17 @@ struct alarm_watch {
 	uint32_t n_eventfds, n_threads;
 	struct watched_eventfd eventfd[WATCH_EVENTFDS];
 	struct watched_thread thread[WATCH_THREADS];
+	struct watched_queue queue[STATS_MAX_QUEUES]; /* by row */
 };
 
 /* Begins a check: what the one before did not see any more is forgotten. */
 void watch_begin(struct alarm_watch *w, int64_t now_ns);
 /* NULL: no room. */
 const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct vm_eventfd *e);
+/* `row`: less than STATS_MAX_QUEUES. */
+struct watched_queue *watch_queue(struct alarm_watch *w, uint32_t row, const struct vm_eventfd *e);
+/* This check finds its kick stuck. True: as the check before did, so it is time to tell. */
+bool watch_stuck(const struct alarm_watch *w, struct watched_queue *q);
 /* NULL: no room. */
 const struct watched_thread *watch_thread(struct alarm_watch *w, uint32_t tid,
 					  const struct thread_times *times);

@@ -7,36 +7,11 @@
 #define TRACE_ALARM_LOOK_H
 
 #include "alarm.h"
+#include "alarm_list.h"
 #include "stack.h"
 #include "tracer.h"
 
-#define ALARM_SPINS   16 /* threads that spin at once */
-#define ALARM_HOLDERS 64 /* eventfds of which it is remembered who else has them */
-
-/* Of an eventfd: another process that has it too; 0 = none was found. */
-struct alarm_holder {
-	uint64_t ctx;
-	uint32_t id;
-	pid_t pid;
-};
-
-/* What an alarm is about: while it lasts there is one of each. */
-struct alarm_key {
-	enum report_alarm_kind kind;
-	uint32_t row; /* stuck: of the queue */
-	uint32_t tid; /* spinning */
-	uint32_t id;  /* of the eventfd */
-	uint64_t ctx;
-};
-
-struct alarm_entry {
-	struct alarm_key key;
-	bool active;
-	uint32_t seen;	  /* check it was last confirmed at */
-	uint64_t pc, sp;  /* where the thread's stack was taken */
-	int64_t since_ns; /* CLOCK_MONOTONIC */
-	struct report_alarm a;
-};
+#define ALARM_SPINS 16 /* threads that spin at once */
 
 /* A thread that spins, maybe not long enough yet. */
 struct alarm_spin {
@@ -52,11 +27,9 @@ struct alarms {
 	struct thread_stack stack; /* too large for ours */
 	uint32_t n_spins;
 	struct alarm_spin spin[ALARM_SPINS];
-	uint32_t n_holders;
-	struct alarm_holder holder[ALARM_HOLDERS];
-	uint32_t n;
-	uint64_t total;
-	struct alarm_entry entry[REPORT_ALARMS];
+	struct alarm_holders holders;
+	struct alarm_list list;
+	int timer_fd; /* every alarm_period_ns; -1 = cannot be had */
 };
 
 uint64_t alarm_stuck_ns(const struct tracer *t);
@@ -83,6 +56,9 @@ enum alarm_poller alarm_find_poller(struct tracer *t, const struct vm_eventfd *e
  */
 void alarm_raise(struct tracer *t, const struct alarm_key *key, const struct vm_eventfd *e,
 		 uint32_t row, uint32_t tid, int64_t since_ns, double cpu);
+
+/* It cannot be told at this check: one that lasts goes on. */
+void alarm_hold(struct tracer *t, const struct alarm_key *key);
 
 void alarm_look_stuck(struct tracer *t);
 void alarm_look_spin(struct tracer *t);

@@ -20,11 +20,12 @@ struct undrained {
 	uint64_t count_before;
 	uint32_t consumer_tid;
 	uint32_t row; /* ~0: no queue's */
+	bool drained; /* just now */
 };
 
 struct search {
 	struct tracer *t;
-	uint32_t n, n_spinning; /* eventfds; threads that run all the time */
+	uint32_t n, n_spinning; /* eventfds; threads that never sleep */
 	struct undrained at[UNDRAINED];
 	uint32_t spinning[ALARM_SPINS];
 };
@@ -38,6 +39,9 @@ static void add(struct search *s, const struct vm_eventfd *in, uint32_t row)
 		return;
 	known = watch_eventfd(&s->t->alarms->watch, &e);
 	if (!known || !known->count_before || known->count < known->count_before)
+		return;
+	/* A vhost worker is called, and leaves the count as it is. */
+	if (known->how == CONSUMER_VHOST)
 		return;
 	s->at[s->n++] = (struct undrained){ .e = e,
 					    .count_before = known->count_before,
@@ -71,7 +75,7 @@ static void add_thread(struct search *s, uint32_t tid)
 	if (alarm_is_vcpu(s->t, tid))
 		return;
 	w = alarm_watch_tid(s->t, tid);
-	if (w && alarm_runs_always(&w->share) && !w->worked && s->n_spinning < ALARM_SPINS)
+	if (w && alarm_never_sleeps(&w->share) && !w->worked && s->n_spinning < ALARM_SPINS)
 		s->spinning[s->n_spinning++] = tid;
 }
 
@@ -100,10 +104,9 @@ static bool stays_readable(struct search *s, struct undrained *u)
 
 	if (!u->e.n_fds || !alarm_eventfd_count(s->t->config.pid, u->e.fd[0], &count))
 		return true;
-	if (count < u->e.count)
-		return false;
+	u->drained |= count < u->e.count;
 	u->e.count = count;
-	return true;
+	return !u->drained;
 }
 
 static enum wait_link link_of(struct search *s, uint32_t tid, struct undrained *u)
@@ -124,26 +127,39 @@ static enum wait_link link_of(struct search *s, uint32_t tid, struct undrained *
 	return best;
 }
 
-/* How long it has been so: NULL if there is no room to remember. */
-static struct alarm_spin *remember(struct alarms *a, const struct alarm_key *key, int64_t since_ns)
+static struct alarm_spin *find_spin(struct alarms *a, const struct alarm_key *key)
 {
-	struct alarm_spin *spin;
 	uint32_t i;
 
 	for (i = 0; i < a->n_spins; i++)
-		if (a->spin[i].key.tid == key->tid && a->spin[i].key.id == key->id &&
-		    a->spin[i].key.ctx == key->ctx)
-			break;
-	if (i == ALARM_SPINS)
+		if (alarm_key_same(&a->spin[i].key, key))
+			return &a->spin[i];
+	return NULL;
+}
+
+/* How long it has been so: NULL if there is no room to remember. */
+static struct alarm_spin *remember(struct alarms *a, const struct alarm_key *key, int64_t since_ns)
+{
+	struct alarm_spin *spin = find_spin(a, key);
+
+	if (!spin && a->n_spins == ALARM_SPINS)
 		return NULL;
-	spin = &a->spin[i];
-	if (i == a->n_spins) {
+	if (!spin) {
+		spin = &a->spin[a->n_spins++];
 		*spin = (struct alarm_spin){ .key = *key, .since_ns = since_ns };
-		a->n_spins++;
 	}
 	spin->seen = a->watch.check;
 	spin->checks++;
 	return spin;
+}
+
+static void hold(struct tracer *t, const struct alarm_key *key)
+{
+	struct alarm_spin *spin = find_spin(t->alarms, key);
+
+	if (spin)
+		spin->seen = t->alarms->watch.check;
+	alarm_hold(t, key);
 }
 
 static void forget_old(struct alarms *a)
@@ -174,8 +190,13 @@ static void judge(struct search *s, uint32_t tid, struct undrained *u, int64_t l
 	f.thread = w->share;
 	f.worked = w->worked;
 	f.count = u->e.count;
-	if (!alarm_spins(&f))
+	if (u->drained)
 		return;
+	if (!alarm_spins(&f)) {
+		if (alarm_may_spin(&f))
+			hold(s->t, &key);
+		return;
+	}
 	spin = remember(a, &key, last_ns);
 	if (spin &&
 	    alarm_spin_is_due(spin->since_ns, a->watch.now_ns, spin->checks, alarm_stuck_ns(s->t)))

@@ -20,7 +20,9 @@ static void take_kicks(const struct kernel_view *view, uint32_t row, struct stuc
 		if (s->pending && s->first_ns &&
 		    (!f->kicked_ns || (int64_t)s->first_ns < f->kicked_ns))
 			f->kicked_ns = s->first_ns;
+		f->last_kick_ns = MAX(f->last_kick_ns, (int64_t)s->last_ns);
 		f->served_ns = MAX(f->served_ns, (int64_t)s->served_ns);
+		f->drained |= s->served_ns != 0;
 		if (!s->served_tid || s->served_ns < served_ns)
 			continue;
 		served_ns = s->served_ns;
@@ -52,6 +54,30 @@ static uint32_t or_else_waiting(const struct tracer *t, uint32_t row,
 	return loop < STATS_MAX_LOOPS ? t->now->loop[loop].tid : 0;
 }
 
+static void take_eventfd(const struct watched_eventfd *known, struct stuck_facts *f)
+{
+	f->count_known = known;
+	if (!known)
+		return;
+	f->readable_ns = known->readable_ns;
+	f->how = known->how;
+	f->drained |= known->drained;
+}
+
+/* Whether somebody may be polling for it is known at the second check that looks. */
+static enum alarm_poller find_poller(struct tracer *t, uint32_t tid, const struct vm_eventfd *e,
+				     struct thread_share *share)
+{
+	const struct watched_thread *thread = alarm_watch_tid(t, tid);
+
+	if (!thread)
+		return alarm_find_poller(t, e);
+	*share = thread->share;
+	if (share->cpu < 0)
+		return POLLER_MAYBE;
+	return alarm_runs_always(share) ? POLLER_THERE : POLLER_NONE;
+}
+
 static void look_at(struct tracer *t, uint32_t row, const struct vm_queue *q)
 {
 	struct alarms *a = t->alarms;
@@ -59,31 +85,31 @@ static void look_at(struct tracer *t, uint32_t row, const struct vm_queue *q)
 				 .stuck_ns = alarm_stuck_ns(t),
 				 .consumer = { -1, -1 } };
 	const struct watched_eventfd *known = NULL;
-	const struct watched_thread *thread;
 	struct alarm_key key = { .kind = ALARM_STUCK, .row = row };
+	struct watched_queue *queue;
+	enum alarm_poller poller;
 	struct vm_eventfd e;
 	uint32_t tid = 0;
 	int64_t since_ns;
 
-	f.count_known = alarm_count_known(t->config.pid, &q->eventfd, &e);
-	if (f.count_known)
+	if (alarm_count_known(t->config.pid, &q->eventfd, &e))
 		known = watch_eventfd(&a->watch, &e);
-	if (known)
-		f.readable_ns = known->readable_ns;
-	f.count_known = known;
+	queue = watch_queue(&a->watch, row, &e);
 	take_kicks(&t->view, row, &f, &tid);
 	take_service(&t->view, row, &f, &tid);
-	if (!alarm_stuck_since(&f))
+	take_eventfd(known, &f);
+	f.polled_ns = queue->polled_ns;
+	/* Looked at from its first moment: who polled for it may have stopped a moment later. */
+	if (!alarm_pending_since(&f))
 		return;
 	tid = or_else_waiting(t, row, known, tid);
-	thread = alarm_watch_tid(t, tid);
-	/* Whether it runs all the time is known at the next check. */
-	if (thread ? thread->share.cpu < 0 : alarm_find_poller(t, &e) != POLLER_NONE)
-		return;
-	if (thread)
-		f.consumer = thread->share;
-	since_ns = alarm_stuck_since(&f);
-	if (since_ns)
+	poller = find_poller(t, tid, &e, &f.consumer);
+	if (poller == POLLER_THERE)
+		queue->polled_ns = f.now_ns;
+	if (poller == POLLER_MAYBE)
+		alarm_hold(t, &key);
+	since_ns = poller == POLLER_NONE ? alarm_stuck_since(&f) : 0;
+	if (since_ns && watch_stuck(&a->watch, queue))
 		alarm_raise(t, &key, &e, row, tid, since_ns, f.consumer.cpu);
 }
 

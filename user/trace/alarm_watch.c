@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* See alarm.h: counts of eventfds and times of threads at the check before. Pure. */
+/* See alarm.h: counts of eventfds and times of threads at the check before; what became of queues.
+ * Pure. */
 #include "alarm.h"
 
 #include <string.h>
@@ -39,9 +40,16 @@ static void take_consumer(struct watched_eventfd *known, const struct vm_eventfd
 {
 	uint32_t i;
 
-	for (i = 0; i < e->n_consumers && i < VM_CONSUMERS; i++)
-		if (e->consumer[i].tid && e->consumer[i].how != CONSUMER_IRQFD)
-			known->consumer_tid = e->consumer[i].tid;
+	for (i = 0; i < e->n_consumers && i < VM_CONSUMERS; i++) {
+		const struct vm_consumer *c = &e->consumer[i];
+
+		if (c->how == CONSUMER_IRQFD)
+			continue;
+		if (c->how != CONSUMER_UNKNOWN)
+			known->how = c->how;
+		if (c->tid)
+			known->consumer_tid = c->tid;
+	}
 }
 
 const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct vm_eventfd *e)
@@ -52,6 +60,7 @@ const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct 
 		return known;
 	known->count_before = known->count;
 	known->count = e->count;
+	known->drained |= e->count < known->count_before;
 	if (!e->count)
 		known->readable_ns = 0;
 	else if (!known->readable_ns || e->count < known->count_before)
@@ -59,6 +68,23 @@ const struct watched_eventfd *watch_eventfd(struct alarm_watch *w, const struct 
 	take_consumer(known, e);
 	known->seen = w->check;
 	return known;
+}
+
+struct watched_queue *watch_queue(struct alarm_watch *w, uint32_t row, const struct vm_eventfd *e)
+{
+	struct watched_queue *q = &w->queue[row];
+
+	if (q->ctx != e->ctx || q->id != e->id)
+		*q = (struct watched_queue){ .ctx = e->ctx, .id = e->id };
+	return q;
+}
+
+bool watch_stuck(const struct alarm_watch *w, struct watched_queue *q)
+{
+	if (q->stuck_at != w->check)
+		q->stuck = q->stuck && q->stuck_at + 1 == w->check ? q->stuck + 1 : 1;
+	q->stuck_at = w->check;
+	return q->stuck >= 2;
 }
 
 static struct watched_thread *find_thread(struct alarm_watch *w, uint32_t tid)

@@ -41,6 +41,7 @@ static void test_alarm__service_without_reading_is_not_stuck(void **state)
 
 	f.count_known = true;
 	f.readable_ns = 3 * SECOND;
+	f.last_kick_ns = 9 * SECOND + 600;
 	f.served_ns = 9 * SECOND + 500;
 	assert_int_equal(alarm_stuck_since(&f), 0);
 	f.served_ns = 8 * SECOND;
@@ -78,6 +79,63 @@ static void test_alarm__signalled_before_us_is_stuck(void **state)
 	f.count_known = true;
 	f.readable_ns = 5 * SECOND;
 	assert_int_equal(alarm_stuck_since(&f), 5 * SECOND);
+}
+
+/* Who polls takes kicks without a trace: what is older than its last look is no kick's age. */
+static void test_alarm__age_counts_from_the_last_poll(void **state)
+{
+	struct stuck_facts f = kicked_at(2 * SECOND);
+
+	f.polled_ns = 9 * SECOND + 1;
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	assert_int_equal(alarm_pending_since(&f), 9 * SECOND + 1);
+	f.polled_ns = 8 * SECOND;
+	assert_int_equal(alarm_stuck_since(&f), 8 * SECOND);
+	f.polled_ns = 1 * SECOND;
+	assert_int_equal(alarm_stuck_since(&f), 2 * SECOND);
+}
+
+/* A vhost worker never reads the eventfd: idle, it is readable for ever. */
+static void test_alarm__vhost_is_judged_by_kicks(void **state)
+{
+	struct stuck_facts f = kicked_at(0);
+
+	f.count_known = true;
+	f.readable_ns = 3 * SECOND;
+	f.how = CONSUMER_VHOST;
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	f.last_kick_ns = 4 * SECOND;
+	f.served_ns = 4 * SECOND + 1;
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	f.kicked_ns = 5 * SECOND;
+	f.last_kick_ns = 6 * SECOND;
+	assert_int_equal(alarm_stuck_since(&f), 5 * SECOND);
+}
+
+/* Nor does an edge-triggered epoll: it was served, and stayed readable. One that reads is another
+ * matter. */
+static void test_alarm__who_never_reads_is_judged_by_kicks(void **state)
+{
+	struct stuck_facts f = kicked_at(2 * SECOND);
+
+	f.count_known = true;
+	f.readable_ns = 3 * SECOND;
+	f.last_kick_ns = 4 * SECOND;
+	f.served_ns = 5 * SECOND;
+	assert_int_equal(alarm_stuck_since(&f), 0);
+	f.last_kick_ns = 6 * SECOND;
+	assert_int_equal(alarm_stuck_since(&f), 5 * SECOND);
+	f.last_kick_ns = 4 * SECOND;
+	f.drained = true;
+	assert_int_equal(alarm_stuck_since(&f), 5 * SECOND);
+}
+
+/* Checks follow the user's limit, within bounds. */
+static void test_alarm__period_follows_the_limit(void **state)
+{
+	assert_int_equal(alarm_period_ns(SECOND / 2), SECOND / 4);
+	assert_int_equal(alarm_period_ns(10 * SECOND), SECOND / 2);
+	assert_int_equal(alarm_period_ns(1), SECOND / 20);
 }
 
 static const struct spin_facts spins = { .thread = { 0.99, 1 },
@@ -124,6 +182,27 @@ static void test_alarm__spinning_waits_for_the_eventfd(void **state)
 	assert_true(alarm_spins(&f));
 }
 
+/* One that was seen to spin goes on while nothing speaks against it: without a CPU, or between two
+ * waits, it cannot be told. */
+static void test_alarm__spinning_lasts_while_it_cannot_be_told(void **state)
+{
+	struct spin_facts f = spins;
+
+	f.link = WAITS_NOT;
+	assert_true(alarm_may_spin(&f));
+	f.thread = (struct thread_share){ 0, 1 };
+	assert_false(alarm_spins(&f));
+	assert_true(alarm_may_spin(&f));
+	f.worked = true;
+	assert_false(alarm_may_spin(&f));
+	f = spins;
+	f.thread = (struct thread_share){ 0.5, 0.6 };
+	assert_false(alarm_may_spin(&f));
+	f = spins;
+	f.count_before = 2;
+	assert_false(alarm_may_spin(&f));
+}
+
 /* Two checks, and the user's limit. */
 static void test_alarm__spinning_is_due_after_both(void **state)
 {
@@ -159,6 +238,51 @@ static void test_alarm__readable_since_it_was_not_drained(void **state)
 	assert_int_equal(w.n_eventfds, 2);
 	watch_begin(&w, 6 * SECOND);
 	assert_int_equal(w.n_eventfds, 1);
+}
+
+/* Two checks in a row, not two in all; another eventfd begins anew. */
+static void test_alarm__stuck_is_told_by_two_checks_in_a_row(void **state)
+{
+	static struct alarm_watch w;
+	struct vm_eventfd e = { .ctx = 0x1000, .id = 3 };
+
+	memset(&w, 0, sizeof(w));
+	watch_begin(&w, 1 * SECOND);
+	assert_false(watch_stuck(&w, watch_queue(&w, 2, &e)));
+	assert_false(watch_stuck(&w, watch_queue(&w, 2, &e)));
+	watch_begin(&w, 2 * SECOND);
+	watch_begin(&w, 3 * SECOND);
+	watch_queue(&w, 2, &e)->polled_ns = SECOND;
+	assert_false(watch_stuck(&w, watch_queue(&w, 2, &e)));
+	watch_begin(&w, 4 * SECOND);
+	assert_true(watch_stuck(&w, watch_queue(&w, 2, &e)));
+	e.ctx = 0x2000;
+	assert_int_equal(watch_queue(&w, 2, &e)->polled_ns, 0);
+	watch_begin(&w, 5 * SECOND);
+	assert_false(watch_stuck(&w, watch_queue(&w, 2, &e)));
+}
+
+/* That it was drained, and by whom it is waited for, stays known. */
+static void test_alarm__who_reads_is_remembered(void **state)
+{
+	static struct alarm_watch w;
+	struct vm_eventfd e = { .ctx = 1, .id = 3, .count = 5, .n_consumers = 1 };
+
+	memset(&w, 0, sizeof(w));
+	e.consumer[0] = (struct vm_consumer){ .tid = 0, .how = CONSUMER_VHOST };
+	watch_begin(&w, 1);
+	assert_int_equal(watch_eventfd(&w, &e)->how, CONSUMER_VHOST);
+	e.n_consumers = 0;
+	e.count = 7;
+	watch_begin(&w, 2);
+	assert_int_equal(watch_eventfd(&w, &e)->how, CONSUMER_VHOST);
+	assert_false(watch_eventfd(&w, &e)->drained);
+	e.count = 6;
+	watch_begin(&w, 3);
+	assert_true(watch_eventfd(&w, &e)->drained);
+	e.count = 9;
+	watch_begin(&w, 4);
+	assert_true(watch_eventfd(&w, &e)->drained);
 }
 
 /* Who was seen waiting stays known while nobody is: a loop that is busy. */
@@ -331,8 +455,15 @@ int main(void)
 		cmocka_unit_test(test_alarm__running_consumer_is_not_stuck),
 		cmocka_unit_test(test_alarm__drained_unseen_is_not_stuck),
 		cmocka_unit_test(test_alarm__signalled_before_us_is_stuck),
+		cmocka_unit_test(test_alarm__age_counts_from_the_last_poll),
+		cmocka_unit_test(test_alarm__vhost_is_judged_by_kicks),
+		cmocka_unit_test(test_alarm__who_never_reads_is_judged_by_kicks),
+		cmocka_unit_test(test_alarm__period_follows_the_limit),
+		cmocka_unit_test(test_alarm__stuck_is_told_by_two_checks_in_a_row),
+		cmocka_unit_test(test_alarm__who_reads_is_remembered),
 		cmocka_unit_test(test_alarm__spinning_takes_all_signs),
 		cmocka_unit_test(test_alarm__spinning_waits_for_the_eventfd),
+		cmocka_unit_test(test_alarm__spinning_lasts_while_it_cannot_be_told),
 		cmocka_unit_test(test_alarm__spinning_is_due_after_both),
 		cmocka_unit_test(test_alarm__readable_since_it_was_not_drained),
 		cmocka_unit_test(test_alarm__consumer_is_remembered),
