@@ -7,6 +7,7 @@
 #ifndef HANDOFF_QMP_H
 #define HANDOFF_QMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <jansson.h>
 #include <handoff/error.h>
@@ -18,6 +19,11 @@ struct qmp_client;
 struct qmp_client *qmp_client_new(const char *path, uint64_t timeout_ns,
 				  struct error *err) MUST_CHECK;
 void qmp_client_free(struct qmp_client *c);
+
+/* From now on all calls together have this long, besides each its own timeout. */
+void qmp_client_limit(struct qmp_client *c, uint64_t limit_ns);
+/* A call has failed by the connection, not by the server's word: so will all others. */
+bool qmp_client_is_broken(const struct qmp_client *c);
 
 /*
  * Sends a command; events that come before the answer are dropped. `arguments` may be NULL; the

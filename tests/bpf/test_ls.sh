@@ -99,6 +99,15 @@ check "--json=FILE: nothing on stdout" equal "$status $(wc -c <"$tmp/out")" "0 0
 check "--json=FILE: the document" jq -e '.vms | length == 1' "$tmp/file"
 ls_ -p "$pid" --json="$tmp/none/file"
 check "a FILE that cannot be: exit 1" fails 1 "$tmp/none/file"
+# A limit of 0 bytes: no file can be written, and the one of before is not lost.
+echo before >"$tmp/kept"
+(
+	trap '' XFSZ
+	ulimit -f 0
+	exec "$handoff" ls -p "$pid" --json="$tmp/kept" >/dev/null 2>/dev/null
+)
+check "a FILE that cannot be written: exit 1" equal $? 1
+check "a FILE that cannot be written: the old one stays" equal "$(cat "$tmp/kept")" before
 "$handoff" ls -p "$pid" >/dev/full 2>"$tmp/err"
 check "stdout that is full: exit 1" equal $? 1
 ls_ -p "$pid" --qmp "$tmp/none"

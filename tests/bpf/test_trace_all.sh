@@ -16,6 +16,13 @@ check "two -p: each has its own kicks" holds both '[.reports[].queues[0].kicks >
 check "two -p: lines say whose they are" grep -qE "^$two +[0-9.]+s +disk0\.0" "$tmp/both.out"
 check "two -p: two summaries" equal "$(grep -c '^handoff: ' "$tmp/both.out")" 2
 
+(
+	ulimit -Sn 120
+	trace few -p $one -p $two --duration 0.3
+	exit $status
+)
+check "two take more descriptors than a shell may allow" equal $? 0
+
 failure "neither -p nor --all: which one" "$one (" "$handoff" trace
 check "neither -p nor --all: names the other as well" contains "$(cat "$tmp/err")" "$two ("
 

@@ -74,6 +74,17 @@ kill -INT $tracer
 wait $tracer
 check "an end in order: nothing stays in the kernel" settled
 
+# Nobody takes the report: it has detached, and the next signal ends it.
+mkfifo "$tmp/fifo.json"
+"$handoff" trace -p $one --duration 0.3 --json "$tmp/fifo.json" >"$tmp/fifo.out" 2>&1 &
+tracer=$!
+wait_for 30 grep -q '^handoff: ' "$tmp/fifo.out"
+wait_for 10 grep -q wait_for_partner /proc/$tracer/wchan
+kill $tracer
+check "a report that nobody takes: a signal ends it" wait_for 10 not kill -0 $tracer
+kill -9 $tracer 2>/dev/null
+wait $tracer 2>/dev/null
+
 # A reader that has seen enough ends a trace that has no time of its own.
 timeout 30 "$handoff" trace -p $one --interval 0.1 2>"$tmp/head.err" | head -n 1 >"$tmp/head.out"
 check "a closed pipe: ends it" equal "${PIPESTATUS[0]}" 1

@@ -19,7 +19,8 @@ two=$vmm two_watcher=$watcher
 tm -u -f /dev/null new-session -d -s live -x 110 -y 50 \
 	"$handoff trace -p $one -p $two --interval 0.2; echo exit status \$?; cat" ||
 	skip_all "tmux cannot start a session"
-trap 'tm kill-server 2>/dev/null; kill -9 "${vms[@]}" 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'tm kill-server 2>/dev/null; tmux -S "$tmp/tmux" kill-server 2>/dev/null
+	kill -9 "${vms[@]}" 2>/dev/null; rm -rf "$tmp"' EXIT
 
 check "the first VM is shown" wait_for 60 shows " $one  VM 1 of 2"
 check "its queue has arrivals" wait_for 10 eval 'screen | grep -qE "^disk0\.0 +main +[1-9]"'
@@ -50,5 +51,15 @@ check "q ends with exit 0" wait_for 20 shows "exit status 0"
 check "both summaries stand in the terminal" equal 2 \
 	"$(screen | grep -c '^handoff: .*, [0-9.]* s on')"
 check "what was said stands there too" shows "$two has ended"
+
+
+# In a session of its own no SIGHUP comes from a terminal that goes away.
+socket=$tmp/tmux2
+tm -u -f /dev/null new-session -d -s live -x 110 -y 50 \
+	"setsid $handoff trace -p $one --interval 0.2; sleep 60"
+check "without a terminal of its own it is live as well" wait_for 60 shows "STAGE"
+tracer=$(pgrep -f "^$handoff trace -p $one --interval 0.2")
+tm kill-server
+check "a terminal that goes away ends it" wait_for 15 not kill -0 $tracer
 
 done_testing

@@ -70,13 +70,31 @@ check "registrations that come and go: traced" trace_run churn "go go" --churn -
 check "registrations that come and go: kicks are the guest's" trace_holds churn \
 	"($trace_kicks) and ([\$r.losses[]] | add == 0) and \$r.alarms == []"
 
+# Loading takes long, on a slow machine seconds in which the tracer would be deaf.
+programs_loaded() {
+	sed -nE 's/^prog_id:\s*([0-9]+)/\1/p' "/proc/$tracer/fdinfo/"* | sort -u | wc -l
+}
+nothing_is_loaded_later() {
+	local bad before
+	tiny_start later --queues 2 --late 1 || return
+	trace_start later "$tiny_pid" || return
+	before=$(programs_loaded)
+	trace_commands later add look go
+	bad=$?
+	equal "$(programs_loaded)" "$before" || bad=1
+	trace_end
+	tiny_end later && equal "$bad$status" 00
+}
+check "a change makes the tracer load nothing" nothing_is_loaded_later
+
 # Faults.
 trace_options=(--stuck-ms 200)
 check "an eventfd that is never drained: traced" trace_run never "go look look" --queues 2 \
 	--never-drain 1
+# The last: it may seem to spin already between two kicks of the queue that it serves.
 check "an eventfd that is never drained: the loop spins" trace_holds never \
-	'alarm("spinning") | .tid == $t.queues[1].tid and .fd == $t.queues[1].kick_fd and
-		.queue == 1 and .count == 1000'
+	'$r.alarms | map(select(.kind == "spinning")) | last | .tid == $t.queues[1].tid and
+		.fd == $t.queues[1].kick_fd and .queue == 1 and .count == 1000'
 check "a loop that stopped in a lock: traced" trace_run stopped "go=100 freeze kick=7 look"
 check "a loop that stopped in a lock: stuck kicks, and where the loop sleeps" trace_holds stopped \
 	'alarm("stuck") | .tid == $t.queues[0].tid and .queue == 0 and .count == 7 and
@@ -101,5 +119,23 @@ check "a stopped back end: traced" stopped_process
 check "a stopped back end: kicks are the guest's" trace_holds process "$trace_kicks"
 check "a stopped back end: stuck kicks" trace_holds process \
 	'alarm("stuck") | .queue == 0 and .count == 9 and .age_ns >= 200000000'
+
+# Alarms have a pace of their own: what is stuck within one interval is seen.
+between_intervals() {
+	local bad
+	tiny_start between || return
+	"$handoff" trace -p "$tiny_pid" --interval 6 --stuck-ms 500 --json "$tmp/between.json" \
+		>"$tmp/between.out" 2>"$tmp/between.err" &
+	tracer=$!
+	wait_for 30 trace_ticks between 1 || return
+	trace_commands between go=100 freeze kick=7 && sleep 3 && trace_commands between cont drain
+	bad=$?
+	sleep 1
+	trace_end
+	tiny_end between && equal "$bad$status" 00
+}
+check "stuck between two intervals: traced" between_intervals
+check "stuck between two intervals: an alarm, that is over" trace_holds between \
+	'alarm("stuck") | .over and .queue == 0 and .age_ns >= 500000000 and .age_ns < 4000000000'
 
 done_testing

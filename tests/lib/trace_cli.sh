@@ -28,8 +28,14 @@ vm() {
 
 # end_vm WATCHER: returns when it is gone.
 end_vm() {
+	local pid living=()
 	kill -INT "$1"
 	wait "$1"
+	# Its number, and its VMM's, may be another's by the time that the script ends.
+	for pid in "${vms[@]}"; do
+		[ ! -d "/proc/$pid" ] || living+=("$pid")
+	done
+	vms=("${living[@]}")
 }
 
 # trace NAME arguments...: leaves $tmp/NAME.out, .err, .json and $status.

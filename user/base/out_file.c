@@ -40,6 +40,14 @@ static int check_in_place(const char *path, struct error *err)
 	return access(path, W_OK) ? error_set(err, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
+/* A temporary of that name is another's, or was left by one that was killed. */
+static int open_failed(const char *path, const char *tmp, struct error *err)
+{
+	if (errno == EEXIST)
+		return error_set(err, -EEXIST, "%s is in the way: remove it", tmp);
+	return error_set(err, -errno, "%s: %s", path, strerror(errno));
+}
+
 int out_file_check(const char *path, struct error *err)
 {
 	char *target, *tmp;
@@ -54,7 +62,7 @@ int out_file_check(const char *path, struct error *err)
 		return ret;
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
+		ret = open_failed(path, tmp, err);
 	} else {
 		close(fd);
 		unlink(tmp);
@@ -64,15 +72,41 @@ int out_file_check(const char *path, struct error *err)
 	return ret;
 }
 
+static int fill_and_close(const char *path, FILE *f, int (*fill)(void *, FILE *, struct error *),
+			  void *opaque, struct error *err)
+{
+	int ret = fill(opaque, f, err);
+
+	if (fclose(f) && !ret)
+		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
+	return ret;
+}
+
 static int write_in_place(const char *path, int (*fill)(void *, FILE *, struct error *),
 			  void *opaque, struct error *err)
 {
 	FILE *f = fopen(path, "we");
-	int ret =
-		f ? fill(opaque, f, err) : error_set(err, -errno, "%s: %s", path, strerror(errno));
 
-	if (f && fclose(f) && !ret)
+	if (!f)
+		return error_set(err, -errno, "%s: %s", path, strerror(errno));
+	return fill_and_close(path, f, fill, opaque, err);
+}
+
+/* In a folder that others may write to, a link of theirs must not lead us elsewhere. */
+static int write_beside(const char *path, const char *target, const char *tmp,
+			int (*fill)(void *, FILE *, struct error *), void *opaque,
+			struct error *err)
+{
+	FILE *f = fopen(tmp, "wxe");
+	int ret;
+
+	if (!f)
+		return open_failed(path, tmp, err);
+	ret = fill_and_close(path, f, fill, opaque, err);
+	if (!ret && rename(tmp, target))
 		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (ret)
+		unlink(tmp);
 	return ret;
 }
 
@@ -89,11 +123,7 @@ int out_file_write(const char *path, int (*fill)(void *opaque, FILE *to, struct 
 	ret = make_names(path, &target, &tmp, err);
 	if (ret)
 		return ret;
-	ret = write_in_place(tmp, fill, opaque, err);
-	if (!ret && rename(tmp, target))
-		ret = error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (ret)
-		unlink(tmp);
+	ret = write_beside(path, target, tmp, fill, opaque, err);
 	free(target);
 	free(tmp);
 	return ret;

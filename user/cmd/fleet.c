@@ -14,6 +14,8 @@
 #include <handoff/trace.h>
 
 #include "fleet_private.h"
+#include "names.h"
+#include "names_threads.h"
 #include "trace.h"
 
 void fleet_say(struct fleet *f, const char *fmt, ...)
@@ -24,7 +26,7 @@ void fleet_say(struct fleet *f, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	f->say(f->opaque, line);
+	f->owner.say(f->owner.opaque, line);
 }
 
 static int attach(struct fleet *f, struct fleet_vm *vm, struct error *err)
@@ -52,11 +54,19 @@ static int attach(struct fleet *f, struct fleet_vm *vm, struct error *err)
 				 (int)vm->pid);
 	if (vm->pidfd < 0)
 		return error_set(err, -errno, "process %d: %s", (int)vm->pid, strerror(errno));
+	if (o->qmp && cmd_names_by_qmp(o->qmp, vm->pid, f->names, err)) {
+		error_prefix(err, "--qmp");
+		return -EREMOTEIO;
+	}
 	vm->total = report_new();
 	vm->before = report_new();
 	if (!vm->total || !vm->before)
 		return error_set(err, -ENOMEM, "out of memory");
 	vm->tracer = tracer_new(&config, err);
+	if (!vm->tracer && !names_pids_are_hosts()) {
+		error_prefix(err, "inside a pid namespace (run it in the host's)");
+		return -ECHILD;
+	}
 	if (!vm->tracer)
 		return -ECHILD;
 	return tracer_snapshot(vm->tracer, vm->total, err);
@@ -72,21 +82,43 @@ static void vm_release(struct fleet_vm *vm)
 	free(vm->folded);
 }
 
+struct fleet_vm *fleet_place(struct fleet *f)
+{
+	struct fleet_vm *oldest = NULL;
+
+	if (f->n < FLEET_MAX)
+		return &f->vm[f->n];
+	for (uint32_t i = 0; i < f->n; i++)
+		if (!f->vm[i].tracer && (!oldest || f->vm[i].ended < oldest->ended))
+			oldest = &f->vm[i];
+	return oldest;
+}
+
 int fleet_attach(struct fleet *f, pid_t pid, uint64_t kvm, struct error *err)
 {
-	struct fleet_vm *vm = &f->vm[f->n];
+	struct fleet_vm vm = { .pid = pid, .kvm = kvm, .pidfd = -1 };
+	struct fleet_vm *place = fleet_place(f);
 	int ret;
 
-	if (f->n == FLEET_MAX)
+	if (!place)
 		return error_set(err, -ENOSPC, "%d VMs are followed, which is the limit",
 				 FLEET_MAX);
-	*vm = (struct fleet_vm){ .pid = pid, .kvm = kvm, .pidfd = -1 };
-	ret = attach(f, vm, err);
-	if (ret)
-		vm_release(vm);
-	else
+	ret = attach(f, &vm, err);
+	if (ret) {
+		vm_release(&vm);
+		return ret;
+	}
+	if (place == &f->vm[f->n]) {
 		f->n++;
-	return ret;
+	} else {
+		fleet_say(f,
+			  "%d has ended, and its figures are left out of the report: "
+			  "only %d VMs are kept",
+			  (int)place->pid, FLEET_MAX);
+		vm_release(place);
+	}
+	*place = vm;
+	return 0;
 }
 
 /* The last of it: after this its hooks are gone. */
@@ -111,6 +143,9 @@ static void vm_end(struct fleet *f, struct fleet_vm *vm)
 	vm->tracer = NULL;
 	close(vm->pidfd);
 	vm->pidfd = -1;
+	report_free(vm->before);
+	vm->before = NULL;
+	vm->ended = ++f->n_ended;
 }
 
 void fleet_vm_gone(struct fleet *f, struct fleet_vm *vm)
@@ -158,7 +193,9 @@ void fleet_tick(struct fleet *f)
 			*vm->total = *vm->before;
 			f->failed = true;
 			vm_end(f, vm);
+			continue;
 		}
+		fleet_judge_walk(f, vm);
 	}
 }
 
@@ -173,6 +210,7 @@ void fleet_release(struct fleet *f)
 {
 	for (uint32_t i = 0; i < f->n; i++)
 		vm_release(&f->vm[i]);
+	fleet_refused_release(&f->refused);
 	vm_list_release(&f->list);
 	discover_free(f->discover);
 }

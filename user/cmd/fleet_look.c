@@ -5,23 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <handoff/clock.h>
 #include <handoff/trace.h>
 
 #include "fleet_private.h"
+#include "names_threads.h"
 #include "trace.h"
 
-/* Looks in a row that a VM has to be missed by: one may have met it half taken apart. */
-#define MISSED_LOOKS 2
-/* A VM that has just begun may not be ready for a tracer yet. */
-#define ATTACH_TRIES 3
-
-static int need_discover(struct fleet *f, struct error *err)
-{
-	if (f->discover)
-		return 0;
-	f->discover = discover_new(err);
-	return f->discover ? 0 : -ENODEV;
-}
+/* Looks or walks in a row that a VM has to be missed by: one may have met it half taken apart. */
+#define MISSES	2
+/* A guest may change its eventfds without end (MSI-X masks): each walk takes some 0.1 ms. */
+#define WALK_NS (20 * NS_PER_MS)
 
 /* Not ours (a tracer tries its programs on one), and not one that was made just to see if KVM
  * works. */
@@ -43,79 +37,102 @@ static bool is_followed(const struct fleet *f, pid_t pid)
 	return false;
 }
 
-static struct fleet_refused *refused(struct fleet *f, const struct vm *vm)
-{
-	struct fleet_refused *r;
-
-	for (uint32_t i = 0; i < f->n_refused; i++)
-		if (f->refused[i].pid == vm->pid && f->refused[i].kvm == vm->kvm)
-			return &f->refused[i];
-	/* The oldest makes room. */
-	if (f->n_refused == FLEET_REFUSED)
-		memmove(&f->refused[0], &f->refused[1], --f->n_refused * sizeof(f->refused[0]));
-	r = &f->refused[f->n_refused++];
-	*r = (struct fleet_refused){ .pid = vm->pid, .kvm = vm->kvm };
-	return r;
-}
-
 static void try_attach(struct fleet *f, const struct vm *vm)
 {
-	struct fleet_refused *r = refused(f, vm);
 	struct error err;
 
-	if (f->n == FLEET_MAX) {
+	if (!fleet_place(f)) {
 		if (!f->full_said)
 			fleet_say(f, "%d VMs are followed, which is the limit: %s %d is not",
 				  FLEET_MAX, vm->comm, (int)vm->pid);
 		f->full_said = true;
 		return;
 	}
-	if (r->tries == ATTACH_TRIES)
-		return;
+	f->full_said = false;
 	if (!fleet_attach(f, vm->pid, vm->kvm, &err))
 		fleet_say(f, "%s %d is traced", vm->comm, (int)vm->pid);
-	else if (++r->tries == ATTACH_TRIES)
+	else if (fleet_refused_add(&f->refused, vm) == FLEET_TRIES)
 		fleet_say(f, "%s %d is not traced: %s", vm->comm, (int)vm->pid, err.msg);
 }
 
-static bool is_listed(const struct vm_list *list, struct fleet_vm *vm)
+static bool is_stopped(const struct fleet *f)
 {
-	for (uint32_t i = 0; i < list->n; i++) {
-		if (list->vm[i].pid != vm->pid)
+	return f->owner.stopped(f->owner.opaque);
+}
+
+static void attach_all(struct fleet *f)
+{
+	for (uint32_t i = 0; i < f->list.n && !is_stopped(f); i++)
+		if (is_worth_it(&f->list.vm[i]) && !is_followed(f, f->list.vm[i].pid))
+			try_attach(f, &f->list.vm[i]);
+}
+
+/* One at a look, as each takes a while in which the others are not looked after; those that were
+ * refused wait for the others. */
+static void attach_one(struct fleet *f)
+{
+	unsigned int least = FLEET_TRIES;
+	const struct vm *vm = NULL;
+
+	for (uint32_t i = 0; i < f->list.n; i++) {
+		unsigned int tries = fleet_refused_tries(&f->refused, &f->list.vm[i]);
+
+		if (tries >= least || !is_worth_it(&f->list.vm[i]) ||
+		    is_followed(f, f->list.vm[i].pid))
 			continue;
-		if (!vm->kvm)
-			vm->kvm = list->vm[i].kvm;
-		if (vm->kvm == list->vm[i].kvm)
-			return true;
+		vm = &f->list.vm[i];
+		least = tries;
 	}
+	if (vm)
+		try_attach(f, vm);
+}
+
+/* The kvm of a VM that a look found is known. */
+static bool is_listed(const struct vm_list *list, const struct fleet_vm *vm)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->vm[i].pid == vm->pid && list->vm[i].kvm == vm->kvm)
+			return true;
 	return false;
 }
 
 /* Is it there still, by f->list? */
 static void judge_presence(struct fleet *f, struct fleet_vm *vm)
 {
-	vm->missed = is_listed(&f->list, vm) ? 0 : vm->missed + 1;
-	if (fleet_vm_is_dead(vm) || vm->missed >= MISSED_LOOKS)
+	vm->missed_looks = is_listed(&f->list, vm) ? 0 : vm->missed_looks + 1;
+	if (fleet_vm_is_dead(vm) || vm->missed_looks >= MISSES)
 		fleet_vm_gone(f, vm);
+}
+
+/* 0, or -errno after saying why. */
+static int look(struct fleet *f)
+{
+	struct error err;
+	int ret = discover_run(f->discover, 0, 1, &f->list, &err);
+
+	if (ret && !f->discover_failed)
+		fleet_say(f, "cannot look for VMs: %s", err.msg);
+	f->discover_failed = ret;
+	return ret;
 }
 
 void fleet_look(struct fleet *f)
 {
-	struct error err;
-
-	if (discover_run(f->discover, 0, 1, &f->list, &err)) {
-		if (!f->discover_failed)
-			fleet_say(f, "cannot look for VMs: %s", err.msg);
-		f->discover_failed = true;
+	if (look(f))
 		return;
-	}
-	f->discover_failed = false;
 	for (uint32_t i = 0; i < f->n; i++)
 		if (f->vm[i].tracer)
 			judge_presence(f, &f->vm[i]);
-	for (uint32_t i = 0; i < f->list.n; i++)
-		if (is_worth_it(&f->list.vm[i]) && !is_followed(f, f->list.vm[i].pid))
-			try_attach(f, &f->list.vm[i]);
+	fleet_refused_keep(&f->refused, &f->list);
+	attach_one(f);
+}
+
+void fleet_judge_walk(struct fleet *f, struct fleet_vm *vm)
+{
+	vm->missed_walks = tracer_vm_is_there(vm->tracer) ? 0 : vm->missed_walks + 1;
+	/* All its eventfds may be gone because the VM is, though its process lives. */
+	if (vm->missed_walks >= MISSES)
+		fleet_vm_gone(f, vm);
 }
 
 void fleet_on_change(struct fleet *f, struct fleet_vm *vm)
@@ -126,14 +143,8 @@ void fleet_on_change(struct fleet *f, struct fleet_vm *vm)
 		return;
 	if (tracer_refresh(vm->tracer, &err) < 0)
 		fleet_say(f, "%d: %s", (int)vm->pid, err.msg);
-	/* All its eventfds may be gone because the VM is, though its process lives. */
-	for (vm->missed = 0; !f->o->all && vm->missed < MISSED_LOOKS; vm->missed++)
-		if (need_discover(f, &err) ||
-		    discover_run(f->discover, vm->pid, 1, &f->list, &err) ||
-		    is_listed(&f->list, vm))
-			return;
-	if (vm->missed == MISSED_LOOKS)
-		fleet_vm_gone(f, vm);
+	vm->next_walk_ns = clock_ns() + WALK_NS;
+	fleet_judge_walk(f, vm);
 }
 
 /* "1234 (qemu), 5678 (handoff)". */
@@ -161,6 +172,8 @@ static int attach_only(struct fleet *f, struct error *err)
 		only = &f->list.vm[i];
 		n++;
 	}
+	if (!only && !names_pids_are_hosts())
+		return names_no_vm_inside(err);
 	if (!only)
 		return error_set(err, -ENOENT,
 				 "no VM runs on this machine; `handoff trace --all` waits for one");
@@ -170,20 +183,26 @@ static int attach_only(struct fleet *f, struct error *err)
 	return error_set(err, -EINVAL, "%u VMs run: %s; choose one with -p, or --all", n, text);
 }
 
-int fleet_init(struct fleet *f, const struct trace_options *o, const struct vm_names *names,
-	       void (*say)(void *opaque, const char *line), void *opaque, struct error *err)
+int fleet_init(struct fleet *f, const struct trace_options *o, struct vm_names *names,
+	       const struct fleet_owner *owner, struct error *err)
 {
 	int ret = 0;
 
-	*f = (struct fleet){ .o = o, .names = names, .say = say, .opaque = opaque };
+	*f = (struct fleet){ .o = o, .names = names, .owner = *owner };
 	for (uint32_t i = 0; !ret && i < o->n_pids; i++)
-		ret = fleet_attach(f, o->pid[i], 0, err);
+		ret = is_stopped(f)
+			      ? error_set(err, -EINTR, "ended before all VMs were attached to")
+			      : fleet_attach(f, o->pid[i], 0, err);
 	if (o->n_pids)
 		return ret;
-	ret = need_discover(f, err);
-	if (!ret && o->all)
-		fleet_look(f);
-	else if (!ret)
+	f->discover = discover_new(err);
+	if (!f->discover)
+		return -ENODEV;
+	if (!o->all) {
 		ret = discover_run(f->discover, 0, 1, &f->list, err);
-	return ret || o->all ? ret : attach_only(f, err);
+		return ret ? ret : attach_only(f, err);
+	}
+	if (!look(f))
+		attach_all(f);
+	return f->list.n || names_pids_are_hosts() ? 0 : names_no_vm_inside(err);
 }

@@ -11,9 +11,11 @@
 
 #include <handoff/kv.h>
 #include <handoff/log.h>
+#include <handoff/out_file.h>
 
 #include "cmd.h"
 #include "names.h"
+#include "names_threads.h"
 
 /* A loop at work is seen asleep at some of these; discover_run spreads them over 100 ms. */
 #define SAMPLES 21
@@ -124,8 +126,12 @@ static int find_vms(const struct ls_options *o, struct vm_list *list, struct err
 		return -EPERM;
 	ret = discover_run(d, o->pid, SAMPLES, list, err);
 	discover_free(d);
-	if (ret || list->n || !o->pid)
+	if (ret || list->n)
 		return ret;
+	if (!names_pids_are_hosts())
+		return names_no_vm_inside(err);
+	if (!o->pid)
+		return 0;
 	/* It may have ended meanwhile. */
 	ret = check_pid(o->pid, err);
 	return ret ? ret
@@ -143,26 +149,38 @@ static int ask_names(const struct ls_options *o, struct vm_list *list, struct vm
 	if (list->n != 1)
 		return error_set(err, -EINVAL, "--qmp names one VM's queues, and there are %u%s",
 				 list->n, list->n && !o->pid ? ": add -p PID" : "");
-	ret = cmd_names_by_qmp(o->qmp, names, err);
+	ret = cmd_names_by_qmp(o->qmp, list->vm[0].pid, names, err);
 	if (!ret)
 		vm_name_queues(&list->vm[0], names);
 	return ret;
 }
 
+struct ls_document {
+	const struct vm_list *list;
+	const struct vm_names *names;
+};
+
+static int fill_json(void *opaque, FILE *to, struct error *err)
+{
+	const struct ls_document *d = opaque;
+	int ret = ls_print_json(d->list, d->names, to);
+
+	if (ret)
+		return error_set(err, ret, "out of memory");
+	/* What has failed at stdout is judged by cmd_close_stdout. */
+	if (to != stdout && (fflush(to) || ferror(to)))
+		return error_set(err, errno ? -errno : -EIO, "%s", strerror(errno ? errno : EIO));
+	return 0;
+}
+
 static int write_json(const struct ls_options *o, const struct vm_list *list,
 		      const struct vm_names *names, struct error *err)
 {
-	FILE *to = o->file ? fopen(o->file, "we") : stdout;
-	int ret;
+	struct ls_document d = { list, names };
+	int ret = out_file_write(o->file ? o->file : "-", fill_json, &d, err);
 
-	if (!to)
-		return error_set(err, -errno, "%s: %m", o->file);
-	ret = ls_print_json(list, names, to);
 	if (ret)
-		error_set(err, ret, "out of memory");
-	/* That of stdout is judged by cmd_close_stdout. */
-	if (o->file && fclose(to) && !ret)
-		ret = error_set(err, -errno, "%s: %m", o->file);
+		error_prefix(err, "--json");
 	return ret;
 }
 
@@ -174,7 +192,12 @@ static int list_vms(const struct ls_options *o, struct error *err)
 
 	if (o->qmp && !names)
 		return error_set(err, -ENOMEM, "out of memory");
-	ret = find_vms(o, &list, err);
+	if (o->file && out_file_check(o->file, err)) {
+		error_prefix(err, "--json");
+		ret = -EIO;
+	}
+	if (!ret)
+		ret = find_vms(o, &list, err);
 	if (!ret && names)
 		ret = ask_names(o, &list, names, err);
 	if (!ret && o->json)

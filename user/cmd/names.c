@@ -15,8 +15,11 @@
 #include <handoff/discover.h>
 #include <handoff/qmp.h>
 #include "names_pci.h"
+#include "names_threads.h"
 
+/* Of an answer; of all answers once the connection is there. */
 #define QMP_TIMEOUT_NS (2 * (uint64_t)NS_PER_S)
+#define QMP_LIMIT_NS   (3 * (uint64_t)NS_PER_S)
 #define VENDOR_VIRTIO  0x1af4
 
 static void add_ranges(struct vm_names *names, const struct pci_found *found)
@@ -68,14 +71,15 @@ static int ask_iothreads(struct qmp_client *qmp, struct vm_names *names, struct 
 	size_t i;
 
 	if (!iothreads)
-		return -EREMOTEIO;
+		return qmp_client_is_broken(qmp) ? -EREMOTEIO : 0;
 	json_array_foreach(iothreads, i, iothread)
 	{
 		weight = 0; /* of QEMU 11.1 and newer */
 		if (names->n_loops == VM_NAMES_MAX ||
-		    json_unpack(iothread, "{s:s, s:I}", "id", &id, "thread-id", &tid))
+		    json_unpack(iothread, "{s:s, s:I}", "id", &id, "thread-id", &tid) || tid <= 0 ||
+		    tid > UINT32_MAX)
 			continue;
-		snprintf(names->loop[names->n_loops].id, VM_NAME, "%s", id);
+		pci_keep_name(names->loop[names->n_loops].id, id);
 		names->loop[names->n_loops].tid = (uint32_t)tid;
 		if (!json_unpack(iothread, "{s:I, s:I, s:I, s?I}", "poll-max-ns", &max, "poll-grow",
 				 &grow, "poll-shrink", &shrink, "poll-weight", &weight)) {
@@ -91,53 +95,103 @@ static int ask_iothreads(struct qmp_client *qmp, struct vm_names *names, struct 
 	return 0;
 }
 
-/* The process of a thread, 0 if there is none of that number. */
-static uint32_t process_of(json_int_t tid)
+/* The vCPUs' threads, an array of numbers: what is not told is not there. *ret: of the connection.
+ */
+static json_t *ask_vcpus(struct qmp_client *qmp, int *ret, struct error *err)
 {
-	char path[64], line[128];
-	unsigned int pid = 0;
-	FILE *status;
+	json_t *cpus = qmp_client_call(qmp, "query-cpus-fast", NULL, err), *tids = json_array();
+	const json_t *cpu, *tid;
+	size_t i;
 
-	snprintf(path, sizeof(path), "/proc/%" JSON_INTEGER_FORMAT "/status", tid);
-	status = fopen(path, "re");
-	if (!status)
-		return 0;
-	while (!pid && fgets(line, sizeof(line), status))
-		if (sscanf(line, "Tgid: %u", &pid) == 1)
-			break;
-	fclose(status);
-	return pid;
+	json_array_foreach(cpus, i, cpu)
+	{
+		tid = json_object_get(cpu, "thread-id");
+		if (json_is_integer(tid))
+			json_array_append_new(tids, json_integer(json_integer_value(tid)));
+	}
+	*ret = !cpus && qmp_client_is_broken(qmp) ? -EREMOTEIO : 0;
+	json_decref(cpus);
+	return tids;
 }
 
-/* QMP does not tell the main loop's thread; it is the process's first, and vCPUs are told. */
-static void ask_main_loop(struct qmp_client *qmp, struct vm_names *names)
+/* Loops by our numbers; those that are no threads (any more) are left out. */
+static void translate_loops(struct vm_names *names, const struct names_threads *threads)
 {
-	json_t *cpus = qmp_client_call(qmp, "query-cpus-fast", NULL, NULL);
-	uint32_t tid = process_of(
-		json_integer_value(json_object_get(json_array_get(cpus, 0), "thread-id")));
+	uint32_t i, n = 0, tid;
 
-	json_decref(cpus);
-	if (!tid || names->n_loops == VM_NAMES_MAX)
+	for (i = 0; i < names->n_loops; i++) {
+		tid = names_threads_find(threads, names->loop[i].tid);
+		if (!tid)
+			continue;
+		names->loop[n] = names->loop[i];
+		names->loop[n++].tid = tid;
+	}
+	names->n_loops = n;
+}
+
+/* QMP does not tell the main loop's thread; it is the process's first. */
+static void add_main_loop(struct vm_names *names, pid_t pid)
+{
+	if (names->n_loops == VM_NAMES_MAX)
 		return;
+	memset(&names->loop[names->n_loops], 0, sizeof(names->loop[0]));
 	snprintf(names->loop[names->n_loops].id, VM_NAME, "main");
-	names->loop[names->n_loops].tid = tid;
+	names->loop[names->n_loops].tid = (uint32_t)pid;
 	names->loop[names->n_loops++].main = true;
 }
 
-int cmd_names_by_qmp(const char *path, struct vm_names *names, struct error *err)
+static int is_of_another(pid_t pid, json_int_t tid, struct error *err)
+{
+	return error_set(err, -EINVAL,
+			 "this is another VM's socket: thread %" JSON_INTEGER_FORMAT
+			 " is none of process %d; give the socket of its own -qmp",
+			 tid, (int)pid);
+}
+
+/* Whose threads they are shows whose socket it is: those of all vCPUs, else of any iothread. */
+static int fit_to_process(struct vm_names *names, pid_t pid, const json_t *vcpus, struct error *err)
+{
+	uint32_t told = names->n_loops, first = names->loop[0].tid;
+	struct names_threads threads;
+	const json_t *vcpu;
+	int ret = names_threads_read(&threads, pid, err);
+	size_t i;
+
+	if (ret)
+		return ret;
+	json_array_foreach(vcpus, i, vcpu)
+	{
+		if (!ret && !names_threads_find(&threads, json_integer_value(vcpu)))
+			ret = is_of_another(pid, json_integer_value(vcpu), err);
+	}
+	translate_loops(names, &threads);
+	names_threads_release(&threads);
+	if (!ret && !json_array_size(vcpus) && told && !names->n_loops)
+		ret = is_of_another(pid, first, err);
+	if (!ret && json_array_size(vcpus))
+		add_main_loop(names, pid);
+	return ret;
+}
+
+int cmd_names_by_qmp(const char *path, pid_t pid, struct vm_names *names, struct error *err)
 {
 	struct qmp_client *qmp = qmp_client_new(path, QMP_TIMEOUT_NS, err);
+	json_t *vcpus = NULL;
 	int ret;
 
 	memset(names, 0, sizeof(*names));
 	if (!qmp)
 		return -EREMOTEIO;
+	qmp_client_limit(qmp, QMP_LIMIT_NS);
 	ret = ask_devices(qmp, names, err);
 	if (!ret)
 		ret = ask_iothreads(qmp, names, err);
 	if (!ret)
-		ask_main_loop(qmp, names);
+		vcpus = ask_vcpus(qmp, &ret, err);
 	qmp_client_free(qmp);
+	if (!ret)
+		ret = fit_to_process(names, pid, vcpus, err);
+	json_decref(vcpus);
 	if (ret)
 		error_prefix(err, "QMP %.150s", path);
 	return ret;

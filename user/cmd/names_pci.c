@@ -31,8 +31,7 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-/* Names end up on terminals. */
-static void keep_name(char to[VM_NAME], const char *from)
+void pci_keep_name(char to[VM_NAME], const char *from)
 {
 	size_t i;
 
@@ -75,8 +74,8 @@ static void add_devices(struct pci_list *list, const json_t *devices, int bridge
 		found->bus = (uint32_t)number(device, "bus");
 		found->devfn = (uint32_t)(number(device, "slot") << 3 | number(device, "function"));
 		found->vendor = (uint32_t)number(json_object_get(device, "id"), "vendor");
-		keep_name(found->id, text(device, "qdev_id"));
-		keep_name(found->name, found->id);
+		pci_keep_name(found->id, text(device, "qdev_id"));
+		pci_keep_name(found->name, found->id);
 		add_bars(found, json_object_get(device, "regions"));
 		add_devices(list, json_object_get(json_object_get(device, "pci_bridge"), "devices"),
 			    (int)list->n++, depth + 1);
@@ -160,28 +159,35 @@ static void name_object(struct pci_list *list, struct qmp_client *qmp, const cha
 	json_decref(bus);
 	if (!found)
 		return;
-	keep_name(found->object, object);
+	pci_keep_name(found->object, object);
 	for (i = 0; i < ARRAY_SIZE(sources) && !found->name[0]; i++) {
 		source = property(qmp, object, sources[i]);
 		if (json_is_string(source))
-			keep_name(found->name, json_string_value(source));
+			pci_keep_name(found->name, json_string_value(source));
 		json_decref(source);
 	}
 	if (!found->name[0])
-		keep_name(found->name, object);
+		pci_keep_name(found->name, object);
 }
 
 void pci_list_name(struct pci_list *list, struct qmp_client *qmp)
 {
 	json_t *objects, *object;
+	unsigned int asked = 0;
 	struct pci_found *f;
 	size_t i;
 
 	objects = qmp_client_call(qmp, "qom-list", json_pack("{s:s}", "path", ANON), NULL);
 	/* In the order they were made: a bridge before what is behind it. */
-	json_array_foreach(objects, i, object) if (!strncmp(text(object, "type"), "child<", 6) &&
-						   strlen(text(object, "name")) < VM_NAME)
+	json_array_foreach(objects, i, object)
+	{
+		if (strncmp(text(object, "type"), "child<", 6) ||
+		    strlen(text(object, "name")) >= VM_NAME)
+			continue;
+		if (asked++ == PCI_FOUND_MAX || qmp_client_is_broken(qmp))
+			break;
 		name_object(list, qmp, text(object, "name"));
+	}
 	json_decref(objects);
 	for (f = list->found; f < list->found + list->n; f++)
 		if (!f->name[0])

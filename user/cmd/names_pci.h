@@ -32,10 +32,14 @@ struct pci_list {
 	struct pci_found found[PCI_FOUND_MAX];
 };
 
+/* Names end up on terminals: what is not printable becomes '?'. */
+void pci_keep_name(char to[VM_NAME], const char *from);
+
 /* query-pci's answer, buses behind bridges included; what is beyond the list's size is left out. */
 void pci_list_fill(struct pci_list *list, const json_t *buses);
 
-/* Names for those without an id. A VM that does not tell them leaves places for names. */
+/* Names for those without an id. A VM that does not tell them leaves places for names; of more
+ * objects than the list has room for no more are asked. */
 void pci_list_name(struct pci_list *list, struct qmp_client *qmp);
 
 #endif

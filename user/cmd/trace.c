@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <handoff/log.h>
 #include <handoff/out_file.h>
@@ -10,6 +11,18 @@
 
 #include "cmd.h"
 #include "trace.h"
+
+/* A tracer has some ninety descriptors, and a shell allows 1024. Too few is said where one fails.
+ */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static int trace_parsed(const struct trace_options *o)
 {
@@ -27,6 +40,7 @@ static int trace_parsed(const struct trace_options *o)
 		log_error("trace: %s", err.msg);
 		return CMD_FAILED;
 	}
+	raise_descriptors();
 	return trace_watch(o);
 }
 

@@ -59,6 +59,8 @@ int trace_end(const struct trace_options *o, const struct fleet *f)
 		log_info("trace: no VM has run meanwhile");
 	for (uint32_t i = 0; i < f->n && !trace_stdout_is_taken(o); i++)
 		view_summary(f->vm[i].total, 0, stdout);
+	/* Whoever takes the report may be waited for. */
+	fflush(stdout);
 	if (o->json && write_json(o, f, &err) < 0) {
 		log_error("trace: --json: %s", err.msg);
 		status = CMD_FAILED;

@@ -24,11 +24,13 @@
 #include "screen.h"
 #include "trace.h"
 
-#define LOOK_NS NS_PER_S
+#define LOOK_NS	       NS_PER_S
+/* A socket that does not answer takes a few seconds each time. */
+#define NAMES_RETRY_NS (10 * NS_PER_S)
 
 enum source { SOURCE_SIGNAL, SOURCE_TICK, SOURCE_LOOK, SOURCE_TIME, SOURCE_STDIN, SOURCES };
 /* Behind them some for each VM. */
-enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCE_STACKS, VM_SOURCES };
+enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCE_STACKS, VM_SOURCE_ALARM, VM_SOURCES };
 
 struct watch {
 	const struct trace_options *o;
@@ -38,7 +40,9 @@ struct watch {
 	uint32_t shown;	       /* live: the VM on the screen */
 	struct report *interval;
 	struct vm_names *names; /* NULL without --qmp */
-	bool names_failed;
+	bool names_wanted;	/* there are queues that they do not know */
+	bool names_failed;	/* which has been said */
+	int64_t next_names_ns;	/* not before, by clock_ns */
 	bool stop;
 };
 
@@ -65,7 +69,8 @@ static void say(void *opaque, const char *line)
 
 static void show_vm(struct watch *w, const struct fleet_vm *vm)
 {
-	report_subtract(w->interval, vm->total, vm->before);
+	/* One that has ended did nothing in the last interval. */
+	report_subtract(w->interval, vm->total, vm->before ? vm->before : vm->total);
 	screen_interval(w->screen, w->interval, vm->total);
 }
 
@@ -121,13 +126,20 @@ static void renew_names(struct watch *w)
 	struct error err;
 	char line[512];
 
-	if (!w->names || !w->fleet.n || !vm->tracer || !has_other_queues(vm->total, vm->before))
+	if (!w->names || !w->fleet.n || !vm->tracer)
 		return;
-	if (!cmd_names_by_qmp(w->o->qmp, &fresh, &err)) {
+	w->names_wanted |= has_other_queues(vm->total, vm->before);
+	if (!w->names_wanted || clock_ns() < w->next_names_ns)
+		return;
+	w->names_wanted = cmd_names_by_qmp(w->o->qmp, vm->pid, &fresh, &err) < 0;
+	if (!w->names_wanted) {
 		*w->names = fresh;
 		tracer_set_names(vm->tracer, w->names);
 		w->names_failed = false;
-	} else if (!w->names_failed) {
+		return;
+	}
+	w->next_names_ns = clock_ns() + NAMES_RETRY_NS;
+	if (!w->names_failed) {
 		snprintf(line, sizeof(line), "--qmp: %s; names stay as they were", err.msg);
 		say(w, line);
 		w->names_failed = true;
@@ -185,11 +197,55 @@ static void on_signal(struct watch *w)
 	}
 }
 
+/* fleet_init and fleet_look ask. */
+static bool is_stopped(void *opaque)
+{
+	struct watch *w = opaque;
+
+	on_signal(w);
+	return w->stop;
+}
+
+/* What a VM is waited for by, and the ms until a change that is put off, at most as many as before;
+ * -1 = for ever. */
+static int wait_for_vm(const struct fleet_vm *vm, int64_t now_ns, struct pollfd fds[VM_SOURCES],
+		       int timeout_ms)
+{
+	struct tracer *t = vm->tracer;
+	int64_t left_ns = vm->next_walk_ns - now_ns;
+	bool walks = t && left_ns <= 0;
+	int ms;
+
+	fds[VM_SOURCE_END] = (struct pollfd){ t ? vm->pidfd : -1, POLLIN, 0 };
+	fds[VM_SOURCE_CHANGE] = (struct pollfd){ walks ? tracer_refresh_fd(t) : -1, POLLIN, 0 };
+	fds[VM_SOURCE_STACKS] = (struct pollfd){ t ? tracer_stacks_fd(t) : -1, POLLIN, 0 };
+	fds[VM_SOURCE_ALARM] = (struct pollfd){ t ? tracer_alarm_fd(t) : -1, POLLIN, 0 };
+	if (!t || (walks && !vm->missed_walks))
+		return timeout_ms;
+	ms = walks ? 0 : (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS);
+	return timeout_ms < 0 ? ms : MIN(ms, timeout_ms);
+}
+
+static void on_vm(struct fleet *f, struct fleet_vm *vm, const struct pollfd fds[VM_SOURCES])
+{
+	if (fds[VM_SOURCE_END].revents)
+		fleet_on_end(f, vm);
+	else if (fds[VM_SOURCE_CHANGE].revents ||
+		 (vm->missed_walks && clock_ns() >= vm->next_walk_ns))
+		fleet_on_change(f, vm);
+	if (fds[VM_SOURCE_STACKS].revents && vm->tracer)
+		tracer_take_stacks(vm->tracer);
+	if (fds[VM_SOURCE_ALARM].revents && vm->tracer)
+		tracer_check_alarms(vm->tracer);
+}
+
 static void watch_once(struct watch *w)
 {
 	bool live = w->screen && screen_is_live(w->screen);
 	struct fleet *f = &w->fleet;
 	uint32_t n = f->n; /* those that come meanwhile are not among fds */
+	int64_t now_ns = clock_ns();
+	int timeout_ms = -1;
 	struct pollfd fds[SOURCES + FLEET_MAX * VM_SOURCES] = {
 		[SOURCE_SIGNAL] = { w->signal_fd, POLLIN, 0 },
 		[SOURCE_TICK] = { w->tick_fd, POLLIN, 0 },
@@ -199,30 +255,19 @@ static void watch_once(struct watch *w)
 	};
 	struct pollfd *of_vm = fds + SOURCES;
 
-	for (uint32_t i = 0; i < n; i++, of_vm += VM_SOURCES) {
-		struct tracer *t = f->vm[i].tracer;
-
-		of_vm[VM_SOURCE_END] = (struct pollfd){ t ? f->vm[i].pidfd : -1, POLLIN, 0 };
-		of_vm[VM_SOURCE_CHANGE] =
-			(struct pollfd){ t ? tracer_refresh_fd(t) : -1, POLLIN, 0 };
-		of_vm[VM_SOURCE_STACKS] =
-			(struct pollfd){ t ? tracer_stacks_fd(t) : -1, POLLIN, 0 };
-	}
-	if (poll(fds, SOURCES + n * VM_SOURCES, -1) <= 0)
+	for (uint32_t i = 0; i < n; i++)
+		timeout_ms = wait_for_vm(&f->vm[i], now_ns, of_vm + i * VM_SOURCES, timeout_ms);
+	if (poll(fds, SOURCES + n * VM_SOURCES, timeout_ms) < 0)
 		return;
 	if (fds[SOURCE_SIGNAL].revents)
 		on_signal(w);
 	if (fds[SOURCE_STDIN].revents)
 		on_input(w);
-	of_vm = fds + SOURCES;
-	for (uint32_t i = 0; i < n && !w->stop; i++, of_vm += VM_SOURCES) {
-		if (of_vm[VM_SOURCE_END].revents)
-			fleet_on_end(f, &f->vm[i]);
-		else if (of_vm[VM_SOURCE_CHANGE].revents)
-			fleet_on_change(f, &f->vm[i]);
-		if (of_vm[VM_SOURCE_STACKS].revents && f->vm[i].tracer)
-			tracer_take_stacks(f->vm[i].tracer);
-	}
+	/* The terminal is gone, maybe without SIGHUP: it would be readable for ever. */
+	if (fds[SOURCE_STDIN].revents & (POLLHUP | POLLERR | POLLNVAL))
+		w->stop = true;
+	for (uint32_t i = 0; i < n && !w->stop; i++)
+		on_vm(f, &f->vm[i], of_vm + i * VM_SOURCES);
 	if (fds[SOURCE_TICK].revents && !w->stop)
 		on_tick(w);
 	if (fds[SOURCE_LOOK].revents && !w->stop)
@@ -231,35 +276,40 @@ static void watch_once(struct watch *w)
 	w->stop |= fds[SOURCE_TIME].revents || (!w->o->all && !fleet_living(f));
 }
 
+static void signals_of_ours(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGWINCH);
+}
+
 static int watch_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGWINCH);
+	signals_of_ours(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The socket may be another VM's. */
-static int check_names(const struct watch *w, struct error *err)
+/* Nothing is held in the kernel or on the terminal any more: from here on a signal ends us, should
+ * nobody take the report. Those that have come by now did their work. */
+static void release_signals(struct watch *w)
 {
-	for (uint32_t i = 0; w->names && i < w->names->n_loops; i++)
-		if (w->names->loop[i].main && w->names->loop[i].tid != (uint32_t)w->fleet.vm[0].pid)
-			return error_set(err, -EINVAL,
-					 "--qmp: %s is the socket of process %u, not of %d",
-					 w->o->qmp, w->names->loop[i].tid, (int)w->fleet.vm[0].pid);
-	return 0;
+	sigset_t set;
+
+	on_signal(w);
+	signals_of_ours(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* 0, or -errno with err. */
 static int watch_init(struct watch *w, struct error *err)
 {
-	int ret;
+	const struct fleet_owner owner = { say, is_stopped, w };
 
 	/* From here on no signal ends us halfway. */
 	w->signal_fd = watch_signals();
@@ -272,12 +322,7 @@ static int watch_init(struct watch *w, struct error *err)
 	w->names = w->o->qmp ? calloc(1, sizeof(*w->names)) : NULL;
 	if (!w->interval || (w->o->qmp && !w->names))
 		return error_set(err, -ENOMEM, "out of memory");
-	if (w->names && cmd_names_by_qmp(w->o->qmp, w->names, err)) {
-		error_prefix(err, "--qmp");
-		return -ENOENT;
-	}
-	ret = fleet_init(&w->fleet, w->o, w->names, say, w, err);
-	return ret ? ret : check_names(w, err);
+	return fleet_init(&w->fleet, w->o, w->names, &owner, err);
 }
 
 static void watch_release(struct watch *w)
@@ -319,6 +364,7 @@ int trace_watch(const struct trace_options *o)
 	fleet_end(&w->fleet);
 	screen_free(w->screen);
 	w->screen = NULL;
+	release_signals(w);
 	status = trace_end(o, &w->fleet);
 out:
 	watch_release(w);

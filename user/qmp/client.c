@@ -22,6 +22,8 @@
 struct qmp_client {
 	int fd;
 	uint64_t timeout_ns;
+	uint64_t limit_ns; /* of all calls together, which ends at end_ns; 0 = none */
+	int64_t end_ns;
 	json_int_t id; /* of the last command */
 	struct qmp_framing framing;
 	char bytes[4096];
@@ -35,7 +37,7 @@ struct qmp_client {
 	"busy: another client is connected; QEMU serves one at a time: give it a second -qmp "     \
 	"socket"
 
-/* 0, or -ETIMEDOUT at the deadline, or -errno. */
+/* 0, or -ETIMEDOUT at the deadline, whatever else has come by then, or -errno. */
 static int client_wait(struct qmp_client *c, short events, int64_t deadline_ns)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = events };
@@ -43,22 +45,31 @@ static int client_wait(struct qmp_client *c, short events, int64_t deadline_ns)
 	int64_t now;
 	int ret;
 
-	do {
-		now = clock_ns();
-		left = clock_timespec(now < deadline_ns ? deadline_ns - now : 0);
+	while ((now = clock_ns()) < deadline_ns) {
+		left = clock_timespec(deadline_ns - now);
 		ret = ppoll(&pfd, 1, &left, NULL);
 		if (ret > 0)
 			return 0;
 		if (ret < 0 && errno != EINTR)
 			return -errno;
-	} while (ret < 0 || now < deadline_ns);
+	}
 	return -ETIMEDOUT;
+}
+
+static int64_t client_deadline(const struct qmp_client *c)
+{
+	int64_t deadline_ns = clock_ns() + (int64_t)c->timeout_ns;
+
+	return c->limit_ns ? MIN(deadline_ns, c->end_ns) : deadline_ns;
 }
 
 static int client_timed_out(struct qmp_client *c, struct error *err)
 {
 	char buf[16];
 
+	if (c->limit_ns && clock_ns() >= c->end_ns)
+		return error_set(err, -ETIMEDOUT, "its answers took longer than %s in all",
+				 clock_format_ns(buf, (int64_t)c->limit_ns));
 	return error_set(err, -ETIMEDOUT, "no answer within %s",
 			 clock_format_ns(buf, (int64_t)c->timeout_ns));
 }
@@ -199,7 +210,7 @@ static json_t *client_result(struct qmp_client *c, json_t *answer, int *ret, str
 json_t *qmp_client_call(struct qmp_client *c, const char *command, json_t *arguments,
 			struct error *err)
 {
-	int64_t deadline_ns = clock_ns() + (int64_t)c->timeout_ns;
+	int64_t deadline_ns = client_deadline(c);
 	json_t *answer, *result = NULL;
 	struct error why = {};
 	int ret;
@@ -223,6 +234,17 @@ json_t *qmp_client_call(struct qmp_client *c, const char *command, json_t *argum
 	}
 	error_set(err, -EREMOTEIO, "%s", why.msg);
 	return NULL;
+}
+
+void qmp_client_limit(struct qmp_client *c, uint64_t limit_ns)
+{
+	c->limit_ns = MIN(limit_ns, (uint64_t)INT64_MAX / 2);
+	c->end_ns = clock_ns() + (int64_t)c->limit_ns;
+}
+
+bool qmp_client_is_broken(const struct qmp_client *c)
+{
+	return c->broken;
 }
 
 static int client_greet(struct qmp_client *c, struct error *err)

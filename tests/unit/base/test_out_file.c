@@ -138,6 +138,26 @@ static void test_out_file__full_device_is_an_error(void **state)
 	assert_int_equal(out_file_write("/dev/full", fill, "x", &err), -ENOSPC);
 }
 
+/* A link that somebody has put where the temporary goes leads nowhere, and stays. */
+static void test_out_file__does_not_follow_a_planted_link(void **state)
+{
+	struct folder *f = *state;
+	char tmp[100];
+	struct error err;
+	struct stat st;
+
+	snprintf(tmp, sizeof(tmp), "%s.%d", f->file, (int)getpid());
+	assert_int_equal(out_file_write(f->link, fill, "victim", &err), 0);
+	assert_int_equal(symlink("link", tmp), 0);
+	assert_int_equal(out_file_check(f->file, &err), -EEXIST);
+	assert_int_equal(out_file_write(f->file, fill, "new", &err), -EEXIST);
+	assert_non_null(strstr(err.msg, tmp));
+	assert_holds(f->link, "victim");
+	assert_int_equal(lstat(tmp, &st), 0);
+	unlink(tmp);
+	assert_int_equal(entries(f), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +168,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_out_file__link_stays_a_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_out_file__check_leaves_nothing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_out_file__does_not_follow_a_planted_link,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_out_file__full_device_is_an_error, setup,
 						teardown),
 	};

@@ -5,6 +5,7 @@
  */
 #include <lib/tap.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include <handoff/discover.h>
 #include "names.h"
 
-/* An answer to the command whose text has `asked` in it; the first that fits. */
+/* An answer to the command whose text has `asked` in it; the first that fits. "refuse" is none, and
+ * @ the number of this process's first thread. */
 struct answer {
 	const char *asked, *value;
 };
@@ -66,10 +68,12 @@ static const struct answer qemu[] = {
 	{ OBJECT(3) "\"parent_bus\"", "\"/machine/peripheral-anon/device[2]/pci.1\"" },
 	{ OBJECT(3) "\"netdev\"", "\"net0\"" },
 	{ "\"query-iothreads\"",
-	  "[{\"id\":\"io1\",\"thread-id\":12,\"poll-max-ns\":32768,\"poll-grow\":2,"
+	  "[{\"id\":\"io1\",\"thread-id\":@,\"poll-max-ns\":32768,\"poll-grow\":2,"
 	  "\"poll-shrink\":3,\"poll-weight\":4,\"aio-max-batch\":0},"
-	  "{\"id\":\"io0\",\"thread-id\":11,\"poll-max-ns\":0,\"poll-grow\":0,\"poll-shrink\":0},"
-	  "{\"id\":\"bare\",\"thread-id\":13}]" },
+	  "{\"id\":\"io\\u001b\",\"thread-id\":@,\"poll-max-ns\":0,"
+	  "\"poll-grow\":0,\"poll-shrink\":0},"
+	  "{\"id\":\"gone\",\"thread-id\":999999999},"
+	  "{\"id\":\"bare\",\"thread-id\":@}]" },
 	{},
 };
 
@@ -79,7 +83,20 @@ struct server {
 	int fd;
 	char folder[32], path[64];
 	unsigned int unknown; /* commands that no answer was written for */
+	unsigned int asked;   /* commands */
 };
+
+static void put_value(int fd, const char *value)
+{
+	size_t n;
+
+	for (; *value; value += n + (value[n] == '@')) {
+		n = strcspn(value, "@");
+		dprintf(fd, "%.*s", (int)n, value);
+		if (value[n])
+			dprintf(fd, "%d", (int)getpid());
+	}
+}
 
 static void *serve(void *opaque)
 {
@@ -95,14 +112,17 @@ static void *serve(void *opaque)
 		long long id = json_integer_value(json_object_get(command, "id"));
 
 		json_decref(command);
+		s->asked++;
 		snprintf(value, sizeof(value), "[{\"thread-id\": %d}]", getpid());
 		for (a = s->answers; a->asked && !strstr(line, a->asked); a++)
 			;
-		if (a->asked)
-			dprintf(fd, "{\"return\": %s, \"id\": %lld}\r\n", a->value, id);
-		else if (strstr(line, "qmp_capabilities"))
+		if (a->asked && strcmp(a->value, "refuse")) {
+			dprintf(fd, "{\"return\": ");
+			put_value(fd, a->value);
+			dprintf(fd, ", \"id\": %lld}\r\n", id);
+		} else if (strstr(line, "qmp_capabilities"))
 			dprintf(fd, "{\"return\": {}, \"id\": %lld}\r\n", id);
-		else if (strstr(line, "query-cpus-fast"))
+		else if (!a->asked && strstr(line, "query-cpus-fast"))
 			dprintf(fd, "{\"return\": %s, \"id\": %lld}\r\n", value, id);
 		else if (++s->unknown)
 			dprintf(fd,
@@ -136,16 +156,18 @@ static void server_stop(struct server *s)
 	rmdir(s->folder);
 }
 
+static struct server asked;
+
 static struct vm_names ask(const struct answer *answers)
 {
+	struct server *s = &asked;
 	struct vm_names names;
 	struct error err = {};
-	struct server s;
 
-	server_start(&s, answers);
-	if (cmd_names_by_qmp(s.path, &names, &err))
+	server_start(s, answers);
+	if (cmd_names_by_qmp(s->path, getpid(), &names, &err))
 		fail_msg("%s", err.msg);
-	server_stop(&s);
+	server_stop(s);
 	return names;
 }
 
@@ -196,19 +218,21 @@ static void test_names__keeps_buses_apart(void **state)
 	assert_string_equal(device_at(&names, 8192, false), "05:01.0");
 }
 
-/* Iothreads with their settings, where they are told; the main loop is the process's thread. */
+/* Iothreads with their settings, where they are told, but none that is no thread; the main loop is
+ * the process's thread. What ends up on terminals is printable. */
 static void test_names__tells_the_loops(void **state)
 {
 	struct vm_names names = ask(qemu);
 
 	assert_int_equal(names.n_loops, 4);
 	assert_string_equal(names.loop[0].id, "io1");
-	assert_int_equal(names.loop[0].tid, 12);
+	assert_int_equal(names.loop[0].tid, getpid());
 	assert_true(names.loop[0].poll_known && !names.loop[0].main);
 	assert_int_equal(names.loop[0].poll_max_ns, 32768);
 	assert_int_equal(names.loop[0].poll_grow, 2);
 	assert_int_equal(names.loop[0].poll_shrink, 3);
 	assert_int_equal(names.loop[0].poll_weight, 4);
+	assert_string_equal(names.loop[1].id, "io?");
 	assert_true(names.loop[1].poll_known);
 	assert_int_equal(names.loop[1].poll_weight, 0);
 	assert_string_equal(names.loop[2].id, "bare");
@@ -267,11 +291,63 @@ static void test_names__tells_what_was_refused(void **state)
 	struct server s;
 
 	server_start(&s, nothing);
-	assert_true(cmd_names_by_qmp(s.path, &names, &err) < 0);
+	assert_true(cmd_names_by_qmp(s.path, getpid(), &names, &err) < 0);
 	server_stop(&s);
 	assert_int_equal(s.unknown, 1);
 	assert_non_null(strstr(err.msg, ": query-pci: no"));
 	assert_non_null(strstr(err.msg, s.path));
+}
+
+/* A VM that has no such command as query-iothreads has names for the rest. */
+static void test_names__does_without_iothreads(void **state)
+{
+	static const struct answer old[] = { { "\"query-pci\"", "[]" },
+					     { "\"query-iothreads\"", "refuse" },
+					     {} };
+	struct vm_names names = ask(old);
+
+	assert_int_equal(names.n_loops, 1);
+	assert_true(names.loop[0].main);
+}
+
+/* Thousands of nameless objects: no more are asked for than there may be devices. */
+static void test_names__asks_for_a_bounded_number_of_objects(void **state)
+{
+	static char objects[1 << 18];
+	struct answer many[] = { { "\"query-pci\"", "[]" }, { "\"qom-list\"", objects }, {} };
+	size_t len = (size_t)snprintf(objects, sizeof(objects), "[");
+	int i;
+
+	for (i = 0; i < 3000; i++)
+		len += (size_t)snprintf(objects + len, sizeof(objects) - len,
+					"%s{\"name\":\"device(%d)\",\"type\":\"child<x>\"}",
+					i ? "," : "", i);
+	snprintf(objects + len, sizeof(objects) - len, "]");
+	ask(many);
+	assert_in_range(asked.asked, 256, 300);
+}
+
+/* Threads that are not the process's: the socket is another VM's, and no name is believed. */
+static void assert_another(const char *cpus, const char *iothreads)
+{
+	const struct answer other[] = { { "\"query-pci\"", "[]" },
+					{ "\"query-cpus-fast\"", cpus },
+					{ "\"query-iothreads\"", iothreads },
+					{} };
+	struct vm_names names;
+	struct error err = {};
+	struct server s;
+
+	server_start(&s, other);
+	assert_int_equal(cmd_names_by_qmp(s.path, getpid(), &names, &err), -EINVAL);
+	server_stop(&s);
+	assert_non_null(strstr(err.msg, "another VM's socket"));
+}
+
+static void test_names__refuses_the_socket_of_another(void **state)
+{
+	assert_another("[{\"thread-id\": @}, {\"thread-id\": 999999999}]", "[]");
+	assert_another("refuse", "[{\"id\": \"io0\", \"thread-id\": 999999999}]");
 }
 
 int main(void)
@@ -283,6 +359,9 @@ int main(void)
 		cmocka_unit_test(test_names__prefers_virtio_where_there_is_no_room),
 		cmocka_unit_test(test_names__survives_nonsense),
 		cmocka_unit_test(test_names__tells_what_was_refused),
+		cmocka_unit_test(test_names__does_without_iothreads),
+		cmocka_unit_test(test_names__asks_for_a_bounded_number_of_objects),
+		cmocka_unit_test(test_names__refuses_the_socket_of_another),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);

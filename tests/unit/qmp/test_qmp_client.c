@@ -245,6 +245,54 @@ static void test_qmp_client__sees_a_lost_connection(void **state)
 	qmp_client_free(c);
 }
 
+/* Sends blanks for as long as anybody is there, at most two seconds. */
+static void *send_blanks(void *opaque)
+{
+	const struct server *s = opaque;
+	int64_t end_ns = clock_ns() + 2 * NS_PER_S;
+
+	while (clock_ns() < end_ns && send(s->fd, " ", 1, MSG_NOSIGNAL) == 1)
+		;
+	shutdown(s->fd, SHUT_WR);
+	return NULL;
+}
+
+/* A server that talks without saying anything has its time like one that is silent. */
+static void test_qmp_client__is_not_kept_by_blanks(void **state)
+{
+	struct server s = SAY(GREETING, NEGOTIATED);
+	struct qmp_client *c = connected(&s, SHORT_NS);
+	struct error err = {};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, send_blanks, &s), 0);
+	assert_null(qmp_client_call(c, "query-x", NULL, &err));
+	assert_non_null(strstr(err.msg, "no answer within 20"));
+	assert_true(qmp_client_is_broken(c));
+	qmp_client_free(c);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close(s.fd);
+}
+
+/* All calls together have their time; what the server refuses does not break the connection. */
+static void test_qmp_client__limits_all_calls_together(void **state)
+{
+	struct server s =
+		SAY(GREETING, NEGOTIATED, "{\"error\": {\"desc\": \"no\"}, \"id\": 2}\r\n");
+	struct qmp_client *c = connected(&s, LONG_NS);
+	struct error err = {};
+
+	qmp_client_limit(c, LONG_NS);
+	assert_null(qmp_client_call(c, "query-x", NULL, &err));
+	assert_false(qmp_client_is_broken(c));
+	qmp_client_limit(c, SHORT_NS);
+	assert_null(qmp_client_call(c, "query-y", NULL, &err));
+	assert_true(qmp_client_is_broken(c));
+	assert_non_null(strstr(err.msg, "query-y: its answers took longer than 20"));
+	qmp_client_free(c);
+	close(s.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +305,8 @@ int main(void)
 		cmocka_unit_test(test_qmp_client__does_not_wait_for_ever),
 		cmocka_unit_test(test_qmp_client__sees_the_server_close),
 		cmocka_unit_test(test_qmp_client__sees_a_lost_connection),
+		cmocka_unit_test(test_qmp_client__is_not_kept_by_blanks),
+		cmocka_unit_test(test_qmp_client__limits_all_calls_together),
 	};
 
 	return cmocka_run_group_tests_name("qmp_client", tests, NULL, NULL);
