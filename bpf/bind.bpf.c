@@ -160,6 +160,7 @@ int ho_bind(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!old || row >= MODEL_MAX_QUEUES)
 		return 0;
+	rows_bound += (binding.ways.n != 0) - (old->ways.n != 0);
 	bind_ways(row, &old->ways);
 	bind_eventfd(row, old);
 	bind_message(row, &old->msi);

@@ -57,15 +57,16 @@ static __always_inline __u32 owner_find(__u64 vq)
 	return owner ? owner->row + 1 : 0;
 }
 
-/* The only queue that this thread has ever been seen to serve; no vote, since it may serve others
- * that were not kicked yet. */
+/* The only queue there is, if this thread serves it; no vote, since a device may begin that has
+ * others.
+ */
 static __always_inline __u32 owner_guess(__u64 vq)
 {
 	struct thread_state *t = thread_find(current_tid());
 	__u64 served = t ? t->served : 0;
 	__u32 row;
 
-	if (!served || served & (served - 1))
+	if (!served || served & (served - 1) || rows_bound != 1)
 		return 0;
 	row = lowest_bit(served);
 	owner_set(vq, row, 0);

@@ -4,9 +4,10 @@
 # thread of each line), as JSON: of each virtqueue, by the order in which devices are first served:
 #   entries   its handler was entered (virtio_queue_notify), from the first request on: QEMU enters
 #             each once when the guest starts the device
-#   polled    of those: by a spin. aio_poll() enters what a round of polling has found right after
-#             that round (run_poll_handlers_end progress=1), and waits for no descriptor before the
-#             next round begins; every other entry follows a read of the eventfd
+#   polled    of those: by a spin. aio_poll() enters what a round of polling has found, each queue
+#             once, right after that round (run_poll_handlers_end progress=1). All others follow a
+#             read of the eventfd, but for those of the one more look that ends a spin without
+#             progress: no event tells of it, and hardly anything is found there
 #   arrivals  entries that found a request (virtio_blk_handle_read, _write); the others were sent
 #             by a kick whose request a spin had found before
 #   arrivals_polled, requests
@@ -16,17 +17,17 @@ use strict;
 use warnings;
 use JSON::PP;
 
-my (%progress, %queue, @order, %entered, $interrupts);
+my (%round, %queue, @order, %entered, $interrupts);
 $interrupts = 0;
 while (<>) {
 	my ($tid, $event, $rest) = /^(\d+)@[\d.]+:(\w+) (.*)/ or next;
 	if ($event eq 'run_poll_handlers_begin') {
-		$progress{$tid} = 0;
+		delete $round{$tid};
 	} elsif ($event eq 'run_poll_handlers_end') {
-		$progress{$tid} = $rest =~ /progress 1/ ? 1 : 0;
+		$round{$tid} = {} if $rest =~ /progress 1/;
 	} elsif ($event eq 'virtio_queue_notify') {
 		my ($device, $n) = $rest =~ /^vdev (\S+) n (\d+)/ or die "not understood: $_";
-		my $polled = $progress{$tid} // 0;
+		my $polled = $round{$tid} && !$round{$tid}{"$device $n"}++ ? 1 : 0;
 		my $q = $queue{"$device $n"};
 		if (!$q) {
 			$q = { device => $device, queue => int $n, entries => 0, polled => 0,

@@ -322,6 +322,8 @@ static int watch_init(struct watch *w, struct error *err)
 	w->names = w->o->qmp ? calloc(1, sizeof(*w->names)) : NULL;
 	if (!w->interval || (w->o->qmp && !w->names))
 		return error_set(err, -ENOMEM, "out of memory");
+	/* What has come since they were asked for. */
+	w->names_wanted = w->names;
 	return fleet_init(&w->fleet, w->o, w->names, &owner, err);
 }
 

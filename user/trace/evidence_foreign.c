@@ -19,7 +19,7 @@ static const char *why_untold(const struct evidence_queue_facts *f)
 		return "its eventfd is not known: only its address was given";
 	if (f->unwatched)
 		return "who serves it is no thread of the VMM's, and not known";
-	if (f->never_spins)
+	if (f->never_spins || (f->spins && f->kicks))
 		return NULL;
 	if (f->kicks && !f->interrupts && !f->loop_irqs)
 		return "no MSI was sent: what a spin finds leaves no trace; --uprobes sees it";
@@ -56,16 +56,16 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *f, char reaso
 		snprintf(reason, EVIDENCE_TEXT,
 			 "its loop never spins, by its settings: none is polled; arrivals that "
 			 "share a kick count once");
+	else if (f->spins)
+		snprintf(reason, EVIDENCE_TEXT,
+			 "polled: kicks that met the loop awake or a signal waiting, or, if more, "
+			 "interrupts without a kick; within 2 points at depth 1%s",
+			 guess);
 	else if (evidence_is_dim(f->kicks, f->interrupts))
 		snprintf(reason, EVIDENCE_TEXT,
 			 "polled: at least; interrupts with no kick consumed before, but the guest "
 			 "takes %llu for %llu kicks%s",
 			 (unsigned long long)f->interrupts, (unsigned long long)f->kicks, guess);
-	else if (f->spins)
-		snprintf(reason, EVIDENCE_TEXT,
-			 "polled: interrupts with no kick consumed since the last; more if an "
-			 "arrival ends in several, fewer if several share one%s",
-			 guess);
 	else
 		snprintf(reason, EVIDENCE_TEXT,
 			 "polled: interrupts with neither a kick consumed nor a sleep since the "

@@ -23,9 +23,27 @@ static void take_settings(struct evidence_queue_facts *facts, const struct forei
 	facts->never_spins = !facts->spins;
 }
 
+/*
+ * A loop that spins, by its settings, and was awake when the guest kicked has seen the work before
+ * the kick, which was read when the spin had ended; and if the next kick came before that, a spin
+ * had found that one's work as well: a guest kicks again only when it is asked to, by a device that
+ * has emptied the queue. Interrupts show what it found if the guest need not kick, kicks if it
+ * takes no interrupts. Of other loops all that may mean anything.
+ */
+static void join_polled(struct report_queue *q, const struct queue_state *state,
+			struct join_seen *seen, const struct evidence_queue_facts *facts)
+{
+	q->outcome[OUTCOME_POLLED] = facts->never_spins ? 0 : state->polled;
+	if (!facts->spins)
+		return;
+	q->outcome[OUTCOME_POLLED] = MAX(state->polled + state->polled_asleep + seen->busy,
+					 seen->awake + seen->coalesced);
+	seen->busy = 0;
+}
+
 /* True: uprobes see each arrival. */
 static bool decide_arrivals(const struct tracer *t, struct report_queue *q, unsigned int i,
-			    const struct join_seen *seen)
+			    struct join_seen *seen)
 {
 	const struct foreign_row *row = &t->foreign->row[i];
 	const struct queue_state *state = &t->view.queue[i];
@@ -57,11 +75,8 @@ static bool decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		q->met_evidence = EVIDENCE_ABSENT;
 		q->outcome_evidence = EVIDENCE_ABSENT;
 	}
-	if (facts.never_spins && !facts.handler)
-		q->outcome[OUTCOME_POLLED] = 0;
-	else if (q->arrivals_evidence == EVIDENCE_INFERRED)
-		q->outcome[OUTCOME_POLLED] =
-			state->polled + (facts.spins ? state->polled_asleep : 0);
+	if (!facts.handler && q->arrivals_evidence == EVIDENCE_INFERRED)
+		join_polled(q, state, seen, &facts);
 	return facts.handler;
 }
 
@@ -121,7 +136,7 @@ static void join_requests(struct report_queue *q, const struct queue_state *stat
 }
 
 void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
-			const struct join_seen *seen)
+			struct join_seen *seen)
 {
 	const struct foreign_row *row = &t->foreign->row[i];
 	const struct queue_state *state = &t->view.queue[i];

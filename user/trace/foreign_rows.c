@@ -100,7 +100,7 @@ static void take_consumer(const struct foreign *f, struct foreign_row *row,
 		}
 		if (!c->tid)
 			continue;
-		row->outside = c->pid != f->pid;
+		row->outside = c->pid && c->pid != f->pid;
 		row->seen_tid = c->tid;
 		return;
 	}

@@ -13,7 +13,7 @@ struct join_seen {
 
 /* Outcomes, requests and names of a queue (row i), for a VMM that tells nothing. */
 void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
-			const struct join_seen *seen);
+			struct join_seen *seen);
 /* The account and what stands for counters of a loop (row i), after the queues of r; `thread` may
  * be NULL: not known to the programs. */
 void foreign_join_loop(const struct tracer *t, const struct report *r, struct report_loop *l,

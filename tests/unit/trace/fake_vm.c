@@ -57,6 +57,7 @@ void fake_vm_consumer(struct vm_queue *q, uint32_t tid, enum consumer_how how, c
 	struct vm_consumer *c = &q->eventfd.consumer[q->eventfd.n_consumers++];
 
 	c->tid = tid;
+	c->pid = FAKE_PID;
 	c->how = how;
 	snprintf(c->comm, sizeof(c->comm), "%s", comm);
 }

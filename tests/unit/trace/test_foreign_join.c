@@ -261,6 +261,76 @@ static void test_foreign_join__account(void **state)
 	report_free(r);
 }
 
+static void tell_settings(struct tracer *t, uint64_t poll_max_ns)
+{
+	t->foreign->names.n_loops = 1;
+	t->foreign->names.loop[0].tid = TID;
+	t->foreign->names.loop[0].poll_known = true;
+	t->foreign->names.loop[0].poll_max_ns = poll_max_ns;
+	t->foreign->has_names = true;
+	foreign_take_vm(t->foreign);
+}
+
+/* By settings: of a loop that spins, what did not wake it was polled, by kicks or by interrupts,
+ * whichever tell more; one that never spins has found nothing so. */
+static void test_foreign_join__polled_by_settings(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	*kick(t) = (struct kick_state){ .row = 1,
+					.kicks = 100,
+					.notified = 60,
+					.busy = 5,
+					.met_asleep = 60,
+					.met_awake = 10,
+					.coalesced = 30 };
+	t->view.queue[0] = (struct queue_state){
+		.interrupts = 90, .polled = 3, .polled_asleep = 9, .tid = TID
+	};
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 3);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 5);
+	report_free(r);
+	tell_settings(t, 32768);
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 40);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 0);
+	assert_int_equal(r->queue[0].arrivals, 100);
+	report_free(r);
+	/* It hardly asks for kicks. */
+	t->view.queue[0].polled = 5000;
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 5000 + 9 + 5);
+	report_free(r);
+	tell_settings(t, 0);
+	r = join(t);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_POLLED], 0);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_BUSY], 5);
+	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_INFERRED);
+	report_free(r);
+}
+
+/* Who serves it is outside of the VMM and not known: what kicks met was not seen. */
+static void test_foreign_join__unknown_worker(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	t->foreign->row[0].how = CONSUMER_VHOST;
+	*kick(t) = (struct kick_state){ .row = 1, .kicks = 10, .coalesced = 9, .pending = 10 };
+	r = join(t);
+	assert_int_equal(r->queue[0].met_evidence, EVIDENCE_ABSENT);
+	assert_int_equal(r->queue[0].outcome_evidence, EVIDENCE_ABSENT);
+	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_ABSENT);
+	assert_int_equal(r->queue[0].kicks, 10);
+	report_free(r);
+	t->foreign->row[0].to_tell.consumer_tid = TID;
+	r = join(t);
+	assert_int_equal(r->queue[0].met_evidence, EVIDENCE_EXACT);
+	report_free(r);
+}
+
 /* What a loop does that was never seen to spin is work, of whatever kind. */
 static void test_foreign_join__other_work(void **state)
 {
@@ -354,6 +424,8 @@ int main(void)
 		TEST(account),
 		TEST(account_of_a_spinner),
 		TEST(never_spins),
+		TEST(polled_by_settings),
+		TEST(unknown_worker),
 		TEST(other_work),
 		TEST(rows_of_the_page),
 	};
