@@ -58,16 +58,17 @@ static __always_inline void account_empty(struct thread_state *t, __u64 now)
 		loop->waste_ns += ns;
 }
 
-/* What follows a consumption is the handler; what precedes any event is not known. */
+/* What follows a consumption is the handler; what precedes any event is not known. One that was not
+ * seen to come on a CPU loses no more than that turn. */
 static __always_inline void account_out(struct thread_state *t, bool runnable, __u64 now)
 {
 	struct loop_state *loop = &t->row.loop;
-	__u64 ns = loop->mark_ns ? since(loop->mark_ns, now) : 0;
+	__u64 ns = loop->mark_ns ? since(loop->mark_ns, now) : loop->carry_ns;
 
 	loop->mark_ns = 0;
-	t->carry_ns = 0;
+	loop->carry_ns = 0;
 	if (runnable) {
-		t->carry_ns = ns;
+		loop->carry_ns = ns;
 		return;
 	}
 	loop->sleeps++;
@@ -81,8 +82,9 @@ static __always_inline void account_out(struct thread_state *t, bool runnable, _
 
 static __always_inline void account_in(struct thread_state *t, __u64 now)
 {
-	t->row.loop.mark_ns = now - t->carry_ns;
-	t->carry_ns = 0;
+	if (!t->row.loop.mark_ns)
+		t->row.loop.mark_ns = now - t->row.loop.carry_ns;
+	t->row.loop.carry_ns = 0;
 	if (t->runnable_ns && !t->preempted)
 		t->event = EVENT_RUN;
 }

@@ -54,11 +54,10 @@ struct thread_state {
 	__u64 accept_ns; /* of the last one accepted */
 
 	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
-	__u64 served;	/* ever */
-	__u64 open;	/* a kick of theirs was consumed since their last interrupt */
-	__u64 carry_ns; /* on a CPU since its last event, before it was preempted */
-	__u32 event;	/* the last event: enum thread_event */
-	__u32 reads;	/* 1 = it is seen to read eventfds */
+	__u64 served; /* ever */
+	__u64 open;   /* a kick of theirs was consumed since their last interrupt */
+	__u32 event;  /* the last event: enum thread_event */
+	__u32 reads;  /* 1 = it is seen to read eventfds */
 };
 
 /*

@@ -214,7 +214,8 @@ struct loop_state {
 	 * finds one empty again, or, once it has sent an interrupt that no kick preceded, all
 	 * that it did awake and showed none of these. Else that is in none.
 	 */
-	__u64 mark_ns; /* of its last event; 0 = not on a CPU */
+	__u64 mark_ns;	/* of its last event; 0 = not on a CPU */
+	__u64 carry_ns; /* then: on a CPU since its last event, before it was preempted; else 0 */
 	__u64 handling_ns, polled_ns, waste_ns;
 	__u64 polled_irqs; /* interrupts in polled_ns */
 	__u64 consumes;	   /* kicks' eventfds read with something in them */
@@ -300,6 +301,6 @@ _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct queue_place) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct thread_row) == 8 + 17 * 8 + 8 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct thread_row) == 8 + 18 * 8 + 8 * 8, "map layout is ABI");
 
 #endif

@@ -206,8 +206,8 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 			 const struct loop_state *state, int64_t now_ns)
 {
 	/* On a CPU, and what comes of it is not seen yet: a spin that has not ended has not hit. */
-	uint64_t open_ns =
-		state->mark_ns ? less(now_ns, MAX(state->mark_ns, (uint64_t)t->start_ns)) : 0;
+	uint64_t open_ns = state->mark_ns ? less(now_ns, MAX(state->mark_ns, (uint64_t)t->start_ns))
+					  : state->carry_ns;
 	uint64_t known_ns = state->handling_ns + state->polled_ns + state->waste_ns;
 	uint64_t kick_ns = state->consumes ? state->handling_ns / state->consumes : 0;
 	uint64_t served_ns = MIN(kick_ns * state->polled_irqs, state->polled_ns);
@@ -215,8 +215,9 @@ static void join_account(const struct tracer *t, struct report_loop *l,
 
 	l->wall_ns = less(now_ns, t->start_ns);
 	l->runq_ns = state->runq_wake_ns + state->runq_preempt_ns;
-	/* It ran, and nothing came of it that we know: its other work. */
-	other_ns = less(state->run_ns, known_ns);
+	/* It ran, and nothing came of it that we know: its other work. Of what is open yet run_ns
+	 * has all but the time since it was switched in last. */
+	other_ns = less(state->run_ns, known_ns + open_ns);
 	l->handling_ns = state->handling_ns + served_ns + other_ns;
 	l->polling_hit_ns = state->polled_ns - served_ns;
 	l->polling_waste_ns = state->waste_ns + open_ns;

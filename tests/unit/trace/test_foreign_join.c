@@ -368,6 +368,30 @@ static void test_foreign_join__account_of_a_spinner(void **state)
 	report_free(r);
 }
 
+/* A spinner that was preempted since its last event: what it ran since is in its open spin. */
+static void test_foreign_join__open_spin_is_no_work(void **state)
+{
+	struct tracer *t = *state;
+	struct thread_row *thread = fake_thread(t, TID);
+	struct report *r;
+
+	thread->loop = (struct loop_state){ .mark_ns = FAKE_NOW_NS - 60000000,
+					    .run_ns = 59000000,
+					    .polled_irqs = 1,
+					    .polled_ns = 1000000 };
+	r = join(t);
+	assert_int_equal(r->loop[0].handling_ns, 0);
+	assert_int_equal(r->loop[0].polling_waste_ns, 60000000);
+	report_free(r);
+	/* Now somebody else has its CPU. */
+	thread->loop.mark_ns = 0;
+	thread->loop.carry_ns = 58000000;
+	r = join(t);
+	assert_int_equal(r->loop[0].handling_ns, 0);
+	assert_int_equal(r->loop[0].polling_waste_ns, 58000000);
+	report_free(r);
+}
+
 /* Settings that say it never spins: no polls, no hits, and all it does is handling. */
 static void test_foreign_join__never_spins(void **state)
 {
@@ -423,6 +447,7 @@ int main(void)
 		TEST(gone_queue),
 		TEST(account),
 		TEST(account_of_a_spinner),
+		TEST(open_spin_is_no_work),
 		TEST(never_spins),
 		TEST(polled_by_settings),
 		TEST(unknown_worker),
