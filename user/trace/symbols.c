@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include <handoff/clock.h>
+#include "discover.h"
 #include "stack_regs.h"
 
 #define UNWIND_NS	 (200 * NS_PER_MS)
@@ -249,6 +250,7 @@ static const char *cached_name(struct symbols *s, uint64_t addr, bool is_return,
 	if (c->addr != addr || c->is_return != is_return || c->with_offset != with_offset) {
 		*c = (struct cached_name){ addr, is_return, with_offset, "" };
 		find_name(s, addr, is_return, with_offset, c->name, sizeof(c->name));
+		make_printable(c->name, sizeof(c->name)); /* the process's own words */
 	}
 	return c->name;
 }
@@ -256,10 +258,7 @@ static const char *cached_name(struct symbols *s, uint64_t addr, bool is_return,
 void symbols_name(struct symbols *s, uint64_t addr, bool is_return, bool with_offset, char *buf,
 		  size_t size)
 {
-	if (size < REPORT_FRAME)
-		find_name(s, addr, is_return, with_offset, buf, size);
-	else
-		memcpy(buf, cached_name(s, addr, is_return, with_offset), REPORT_FRAME);
+	snprintf(buf, size, "%s", cached_name(s, addr, is_return, with_offset));
 }
 
 /* --- stacks ----------------------------------------------------------------------------------- */
