@@ -61,12 +61,19 @@ tool_label() {
 	esac
 }
 
-# tool_attach TOOL PID: $tool_pid runs, attached to PID; else 1, and $why. Nothing tells when the
-# others are ready, so each gets the same time, which is many times what any of them takes.
+# tool_attach TOOL PID: $tool_pid runs, attached to PID; else 1, and $why. Ours tells when it is
+# ready: its first interval is printed. Nothing tells it of the others, so each of them gets the
+# same time, which is many times what any of them takes.
 tool_attach() {
 	"attach_$1" "$2" >"$tmp/tool.out" 2>&1 &
 	tool_pid=$!
 	settle 2
+	if [ "$1" = handoff ]; then
+		for _ in $(seq 80); do
+			[ -s "$tmp/tool.out" ] || ! kill -0 $tool_pid 2>/dev/null && break
+			settle 0.1
+		done
+	fi
 	kill -0 $tool_pid 2>/dev/null && return
 	wait $tool_pid
 	why="ended with status $?: $(grep -v RLIMIT "$tmp/tool.out" | head -n 1)"
