@@ -30,13 +30,29 @@ static __always_inline bool drift_switched_out_runnable(bool preempt,
 }
 
 /*
+ * Up to 6.4 a worker of io_uring's that ends takes PF_IO_WORKER off before it gets PF_EXITING, and
+ * may be preempted between (fd37b884003c, 6.5, mends it); what it points to stays. From 6.5 on the
+ * flag stays, and the pointer goes (adeaa3f290ec).
+ */
+static __always_inline bool drift_is_io_worker(const struct task_struct *p)
+{
+	const struct task_struct___old *old = (const void *)p;
+
+	if (p->flags & PF_IO_WORKER)
+		return true;
+	if (bpf_core_field_exists(p->worker_private))
+		return p->worker_private;
+	return bpf_core_field_exists(old->pf_io_worker) && BPF_CORE_READ(old, pf_io_worker);
+}
+
+/*
  * May a thread of the VMM be without a state? Those the kernel makes inside a process are announced
  * by no fork event and run no event loop. One that ends may have lost its state before its last
  * switch (seen on 6.1: the leader, when its parent has already waited for it).
  */
 static __always_inline bool drift_may_be_unknown(const struct task_struct *p)
 {
-	return p->flags & (PF_EXITING | PF_IO_WORKER | PF_USER_WORKER);
+	return p->flags & (PF_EXITING | PF_USER_WORKER) || drift_is_io_worker(p);
 }
 
 /* The TDX series (6.16) moved it into vcpu_vt. */

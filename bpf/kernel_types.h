@@ -24,10 +24,12 @@ struct task_struct {
 	struct signal_struct *signal;
 	unsigned int flags;
 	unsigned int __state; /* 5.14 */
+	void *worker_private; /* 5.17; of a thread in user space: io_uring's worker, or NULL */
 } KERNEL_TYPE;
 
 struct task_struct___old {
 	long state;
+	void *pf_io_worker; /* up to 5.16 */
 } KERNEL_TYPE;
 
 #define PF_EXITING     0x00000004

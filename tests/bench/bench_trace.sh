@@ -145,7 +145,8 @@ bench_kick() {
 		printf '  + %-38s %8.0f ns a kick\n' "$(tool_label "$tool")" \
 			"$(added "$tmp/$name" "$tool")"
 	done
-	[ ! -s "$tmp/$name.others" ] || printf '  and of a VM beside it that is not traced %8.0f ns\n' \
+	[ -s "$tmp/$name.others" ] || return 0
+	printf '  and of a VM beside it that is not traced %8.0f ns\n' \
 		"$(median <"$tmp/$name.others")"
 }
 
@@ -255,8 +256,8 @@ bench_qemu() {
 	swap_qemus
 	qemu_stop
 	for tool in "${tools[@]}"; do
-		printf 'requests/s under QEMU: %-37s traced/untraced %.3f\n' "$(tool_label "$tool")" \
-			"$(kept "$tool")"
+		printf "requests/s under QEMU: %-37s traced/untraced %.3f\n" \
+			"$(tool_label "$tool")" "$(kept "$tool")"
 	done
 	printf '%62s of %.0f\n' "" "$(cat "$tmp"/iops.untraced.*.twin | median)"
 }
