@@ -50,6 +50,25 @@ urgent() {
 		exec nice -n -10 "$@"' - "$@"
 }
 
+# runs PID: of each BPF program of a process, "id runs ns".
+runs() {
+	cat /proc/"$1"/fdinfo/* 2>/dev/null | awk '$1 == "prog_id:" {id = $2}
+		$1 == "run_time_ns:" {ns[id] = $2}
+		$1 == "run_cnt:" {n[id] = $2} END {for (id in n) print id, n[id], ns[id]}' | sort
+}
+
+# runs_while COMMAND...: what the tool's programs ran before and after it: "id runs ns runs ns".
+runs_while() {
+	local stats
+	stats=$(</proc/sys/kernel/bpf_stats_enabled)
+	echo 1 >/proc/sys/kernel/bpf_stats_enabled
+	runs "$tool_pid" >"$tmp/runs.before"
+	"$@"
+	runs "$tool_pid" >"$tmp/runs.after"
+	echo "$stats" >/proc/sys/kernel/bpf_stats_enabled
+	join "$tmp/runs.before" "$tmp/runs.after"
+}
+
 # --- a kick alone ---------------------------------------------------------------------------------
 # This machine changes its pace by half for seconds, which is 20 times what is looked for. So two
 # VMs alike take turns of a few ms: one is traced, its twin is not; and the same again without the
@@ -90,14 +109,7 @@ tiny_turns() {
 
 # tiny_others FILE: our programs' own time for a kick of a VM that is not traced, as BPF counts it.
 tiny_others() {
-	local stats
-	stats=$(</proc/sys/kernel/bpf_stats_enabled)
-	echo 1 >/proc/sys/kernel/bpf_stats_enabled
-	runs "$tool_pid" >"$tmp/runs.before"
-	tiny_burst "$twin_pid" "$to_twin" "$from_twin" 5000
-	runs "$tool_pid" >"$tmp/runs.after"
-	echo "$stats" >/proc/sys/kernel/bpf_stats_enabled
-	join "$tmp/runs.before" "$tmp/runs.after" |
+	runs_while tiny_burst "$twin_pid" "$to_twin" "$from_twin" 5000 |
 		awk '{ns += $5 - $3} END {print ns / 5000}' >>"$1"
 }
 
@@ -124,10 +136,15 @@ tiny_round() {
 	[ $ok ]
 }
 
-# added FILE TOOL: to a kick, ns.
+# centre: of numbers, their median and twice its standard error (0.93 quartile ranges / sqrt(n), as
+# of a normal law): what is smaller than that is noise.
+centre() { sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)],
+	1.86 * (v[int((3 * NR + 3) / 4)] - v[int((NR + 3) / 4)]) / sqrt(NR)}'; }
+
+# added FILE TOOL: to a kick, ns, and the noise of that.
 added() {
-	[ -s "$1.$2" ] && awk -v a="$(median <"$1.$2")" -v b="$(median <"$1.untraced.$2")" \
-		'BEGIN {printf "%.0f", a - b}'
+	[ -s "$1.$2" ] && echo "$(centre <"$1.$2")" "$(centre <"$1.untraced.$2")" |
+		awk '{printf "%.0f %.0f", $1 - $3, sqrt($2 ^ 2 + $4 ^ 2)}'
 }
 
 # bench_kick NAME COMMAND KICKS option...: all tools in turn, $ROUNDS times.
@@ -142,8 +159,8 @@ bench_kick() {
 	done
 	printf '%-42s %8.0f ns untraced\n' "$title" "$(cat "$tmp/$name".*.twin | median)"
 	for tool in "${tools[@]}"; do
-		printf '  + %-38s %8.0f ns a kick\n' "$(tool_label "$tool")" \
-			"$(added "$tmp/$name" "$tool")"
+		printf '  + %-38s %8.0f +- %.0f ns a kick\n' "$(tool_label "$tool")" \
+			$(added "$tmp/$name" "$tool")
 	done
 	[ -s "$tmp/$name.others" ] || return 0
 	printf '  and of a VM beside it that is not traced %8.0f ns\n' \
@@ -256,66 +273,66 @@ bench_qemu() {
 	swap_qemus
 	qemu_stop
 	for tool in "${tools[@]}"; do
-		printf "requests/s under QEMU: %-37s traced/untraced %.3f\n" \
-			"$(tool_label "$tool")" "$(kept "$tool")"
+		printf "requests/s under QEMU: %-28s traced/untraced %.3f +- %.3f\n" \
+			"$(tool_label "$tool")" $(kept "$tool")
 	done
 	printf '%62s of %.0f\n' "" "$(cat "$tmp"/iops.untraced.*.twin | median)"
 }
 
-# kept TOOL: the share of requests per second that is left with it.
+# kept TOOL: the share of requests per second that is left with it, and the noise of that.
 kept() {
-	[ -s "$tmp/iops.$1" ] && awk -v with="$(ratio "$tmp/iops.$1" "$tmp/iops.$1.twin")" \
-		-v without="$(ratio "$tmp/iops.untraced.$1" "$tmp/iops.untraced.$1.twin")" \
-		'BEGIN {printf "%.3f", with / without}'
+	[ -s "$tmp/iops.$1" ] && echo "$(share "$tmp/iops.$1")" "$(share "$tmp/iops.untraced.$1")" |
+		awk '{printf "%.3f %.3f", $1 / $3, $1 / $3 * sqrt(($2 / $1) ^ 2 + ($4 / $3) ^ 2)}'
 }
+
+# share FILE: of its twin's requests per second.
+share() { paste "$1" "$1.twin" | awk '{print $1 / $2}' | centre; }
 
 # --- the idle VM ----------------------------------------------------------------------------------
-# runs PID: of each BPF program of a process, "id runs ns".
-runs() {
-	cat /proc/"$1"/fdinfo/* 2>/dev/null | awk '$1 == "prog_id:" {id = $2}
-		$1 == "run_time_ns:" {ns[id] = $2}
-		$1 == "run_cnt:" {n[id] = $2} END {for (id in n) print id, n[id], ns[id]}' | sort
-}
-
 # switches PID: of all its threads, both kinds.
 switches() { cat /proc/"$1"/task/*/status | awk '/ctxt_switches/ {n += $2} END {print n}'; }
 
 # Its guest has halted for good; what is left is QEMU's main loop, and everybody else: hooks on
 # switches, wakes and reads run for every task of the machine while they are attached.
 bench_idle() {
-	local stats before after
+	local before after
 	qemu_start "requests=1000"
 	settle 2
 	tool_attach handoff "$qemu_pid" || { could_not handoff; qemu_stop; return; }
-	stats=$(</proc/sys/kernel/bpf_stats_enabled)
-	echo 1 >/proc/sys/kernel/bpf_stats_enabled
-	runs "$tool_pid" >"$tmp/runs.before"
 	before=$(switches "$qemu_pid")
-	settle 2
-	runs "$tool_pid" >"$tmp/runs.after"
+	runs_while settle 2 >"$tmp/runs"
 	after=$(switches "$qemu_pid")
-	echo "$stats" >/proc/sys/kernel/bpf_stats_enabled
 	bpftool prog show | sed -n 's/^\([0-9]*\):.* name \([^ ]*\) .*/\1 \2/p' | sort >"$tmp/names"
 	tool_detach
 	qemu_stop
 	echo "An idle VM, traced: its threads switched $(((after - before) / 2)) times a second;" \
 		"BPF programs that ran, of all tasks:"
-	join "$tmp/runs.before" "$tmp/runs.after" | join "$tmp/names" - | awk '
+	join "$tmp/names" "$tmp/runs" | awk '
 		$5 > $3 {printf "  %-16s %8.0f runs/s %8.1f us/s\n", $2, ($5 - $3) / 2,
 			($6 - $4) / 2000; us += ($6 - $4) / 2000}
 		END {printf "  together %.4f %% of a CPU\n", us / 1e4}'
 }
 
-# goal TEXT VALUE "awk condition on v": a line that says whether it was reached.
+# goal TEXT "VALUE NOISE" LIMIT SIGN: a line that says whether it was reached: the value is at most
+# (SIGN 1) or at least (-1) the limit. Within the noise of it nothing was shown.
 goal() {
-	awk -v text="$1" -v v="$2" "BEGIN { printf \"goal: %s: %s, %s\\n\", text, v,
-		v == \"\" ? \"not measured\" : ($3) ? \"reached\" : \"MISSED\" }"
+	awk -v text="$1" -v known="$2" -v limit="$3" -v sign="$4" 'BEGIN {
+		split(known, v, " ")
+		over = sign * (v[1] - limit)
+		said = "NOT SHOWN: within the noise"
+		if (known == "")
+			said = "not measured"
+		else if (over <= -v[2])
+			said = "reached"
+		else if (over >= v[2])
+			said = "MISSED"
+		printf "goal: %s: %s +- %s, %s\n", text, v[1], v[2], said }'
 }
 
-# kick_goal: what a kick costs more, with what the twin pays too.
+# kick_goal NAME: what a kick of that row costs more, with what the twin pays too.
 kick_goal() {
-	[ -s "$tmp/alone.others" ] && awk -v a="$(added "$tmp/alone" handoff)" \
-		-v b="$(median <"$tmp/alone.others")" 'BEGIN {printf "%.0f", a + b}'
+	[ -s "$tmp/$1.others" ] && echo "$(added "$tmp/$1" handoff)" "$(median <"$tmp/$1.others")" |
+		awk '{printf "%.0f %.0f", $1 + $3, $2}'
 }
 
 report_value() { jq -r "$1 // empty" "$tmp/handoff.json" 2>/dev/null; }
@@ -329,5 +346,6 @@ own=$(report_value .tracer.kick_ns)
 echo "handoff's own figure under QEMU, all that it runs for a kick: ${own:-unknown} ns"
 rm -f "$tmp/handoff.json"
 bench_idle
-goal "at most 700 ns added to a kick" "$(kick_goal)" "v <= 700"
-goal "at least 0.97 of the requests" "$(kept handoff)" "v >= 0.97"
+goal "at most 700 ns added to a kick that wakes nobody" "$(kick_goal alone)" 700 1
+goal "at most 700 ns added to a kick and its service" "$(kick_goal served)" 700 1
+goal "at least 0.97 of the requests" "$(kept handoff)" 0.97 -1

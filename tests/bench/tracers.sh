@@ -73,6 +73,7 @@ tool_attach() {
 			[ -s "$tmp/tool.out" ] || ! kill -0 $tool_pid 2>/dev/null && break
 			settle 0.1
 		done
+		[ -s "$tmp/tool.out" ] || kill $tool_pid 2>/dev/null
 	fi
 	kill -0 $tool_pid 2>/dev/null && return
 	wait $tool_pid

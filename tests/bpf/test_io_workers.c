@@ -2,7 +2,7 @@
 /*
  * io_uring's workers come and go inside the VMM without a word, so they have no state in BPF; none
  * of their switches is a loss. Up to 6.4 one that ends is for a moment not marked as a worker
- * (drift_is_io_worker), which a busy CPU finds now and then.
+ * (drift_is_io_worker); with another thread on its CPU, nearly each is preempted just then.
  */
 #include "fake_vmm.h"
 #include "privileged.h"

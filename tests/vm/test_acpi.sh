@@ -28,7 +28,8 @@ boot() {
 }
 boot
 code=$?
-# QEMU's nested TCG has been seen to hang, once in some hundred boots: the host's kernel and all.
+# On 6.12 it hung twice in three whole runs of CI, for a reason that nobody has found yet (QEMU's
+# nested TCG, or our VMM): the line below says so when it happens.
 if [ $code = 124 ]; then
 	echo "# the machine hung: once more"
 	boot
