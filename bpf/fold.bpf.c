@@ -5,6 +5,7 @@
  *
  *   ho_fold_switch  the loop goes to sleep -- ho_fold_waking  somebody wakes it: whose stacks, how
  *                                             long it slept
+ *   ho_fold_switch  it gets a CPU at last: how long it was runnable
  *   ho_fold_sample  every tick of a CPU clock: where a loop is while it runs
  *
  * Few programs have frame pointers: a record brings a copy of the user stack, which
@@ -17,12 +18,11 @@
 
 #define ADD(x, n) __sync_fetch_and_add(&(x), n)
 
-/* Its value: since when the thread sleeps; 0 = it does not. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, FOLD_THREADS);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct fold_thread);
 } fold_threads SEC(".maps");
 
 /* Threads come and go: the oldest make room, some milliseconds of theirs with them. */
@@ -86,26 +86,44 @@ static __always_inline void record_send(struct fold_record *r)
 	bpf_ringbuf_submit(r, full ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u32 state)
+static __always_inline void switched_out(struct task_struct *prev, bool preempt, __u32 state,
+					 __u64 now)
 {
 	__u32 tid = prev->pid;
-	__u64 *since = bpf_map_lookup_elem(&fold_threads, &tid);
+	struct fold_thread *t = bpf_map_lookup_elem(&fold_threads, &tid);
 
-	if (since && !preempt && state)
-		*since = bpf_ktime_get_ns();
+	if (t && !preempt && state)
+		t->asleep_ns = now;
+	else if (t)
+		t->runnable_ns = now;
+}
+
+static __always_inline void switched_in(struct task_struct *next, __u64 now)
+{
+	__u32 tid = next->pid;
+	struct fold_thread *t = bpf_map_lookup_elem(&fold_threads, &tid);
+	__u64 begin = t ? t->runnable_ns : 0;
+
+	if (!begin)
+		return;
+	t->runnable_ns = 0;
+	if (now > begin)
+		t->waited_ns += now - begin;
 }
 
 SEC("?tp_btf/sched_switch")
 int ho_fold_switch(__u64 *ctx)
 {
-	struct task_struct *prev = (void *)ctx[1];
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	__u64 now = bpf_ktime_get_ns();
 
+	switched_in(next, now);
 	/* A read of an argument the kernel does not have is refused; the verifier never sees the
 	 * dead one. */
 	if (fold_switch_has_state)
-		switched_out(prev, ctx[0], ctx[3]);
+		switched_out(prev, ctx[0], ctx[3], now);
 	else
-		switched_out(prev, ctx[0], prev->__state);
+		switched_out(prev, ctx[0], prev->__state, now);
 	return 0;
 }
 
@@ -142,14 +160,15 @@ SEC("?tp_btf/sched_waking")
 int BPF_PROG(ho_fold_waking, struct task_struct *p)
 {
 	struct fold_wake_key key = { .tid = p->pid, .by = bpf_get_current_pid_tgid() };
-	__u64 *since = bpf_map_lookup_elem(&fold_threads, &key.tid);
-	__u64 now, ns, begin = since ? *since : 0;
+	struct fold_thread *t = bpf_map_lookup_elem(&fold_threads, &key.tid);
+	__u64 now, ns, begin = t ? t->asleep_ns : 0;
 	struct fold_wake *w;
 
 	if (!begin)
 		return 0;
-	*since = 0;
 	now = bpf_ktime_get_ns();
+	t->asleep_ns = 0;
+	t->runnable_ns = now;
 	ns = now > begin ? now - begin : 0;
 	w = find_wake(&key);
 	if (!w) {

@@ -10,7 +10,8 @@
  *                                                                 `- irq - virtio_notify(vq) - MSI
  *
  * A VirtQueue is known by the eventfd that its thread had read when it entered the handler; QEMU
- * reads each at least once, when the guest starts the device.
+ * reads each at least once, when the guest starts the device. A tracer that came later waits for
+ * the first kick that is read: what spins have found before is kept until then.
  */
 #include <linux/ptrace.h>
 #include "served.h"
@@ -24,10 +25,34 @@
 #define SIXTH_ARGUMENT(ctx) (((struct user_pt_regs *)(ctx))->regs[5])
 #endif
 
+static __always_inline struct queue_state *queue_of(__u32 row)
+{
+	__u32 index = row - 1;
+
+	return row ? bpf_map_lookup_elem(&queue_states, &index) : NULL;
+}
+
+/* The row of a VirtQueue is known at last: it gets what waited for it. */
+static __always_inline void owner_claims(const struct uprobe_owner *old, __u32 row)
+{
+	struct queue_state *q = queue_of(row + 1);
+
+	if (!q)
+		return;
+	q->handled += old->handled;
+	q->handled_polled += old->handled;
+	q->submitted += old->submitted;
+	q->completed += old->completed;
+	ADD(seen.handlers_unowned, -old->handled);
+}
+
 static __always_inline void owner_set(__u64 vq, __u32 row, __u32 votes)
 {
 	struct uprobe_owner owner = { .row = row, .votes = votes };
+	const struct uprobe_owner *old = bpf_map_lookup_elem(&uprobe_owners, &vq);
 
+	if (old && old->row == UPROBE_NOBODY)
+		owner_claims(old, row);
 	if (bpf_map_update_elem(&uprobe_owners, &vq, &owner, BPF_ANY))
 		lost(LOSS_MAPS);
 }
@@ -52,9 +77,24 @@ static __always_inline __u32 owner_vote(__u64 vq, __u32 row)
 /* 1 + row; 0 = not known. */
 static __always_inline __u32 owner_find(__u64 vq)
 {
+	const struct uprobe_owner *owner = bpf_map_lookup_elem(&uprobe_owners, &vq);
+
+	return owner && owner->row != UPROBE_NOBODY ? owner->row + 1 : 0;
+}
+
+/* Of a VirtQueue whose row is not known. NULL: it is, or there is no room. */
+static __always_inline struct uprobe_owner *owner_nobody(__u64 vq)
+{
+	const struct uprobe_owner nobody = { .row = UPROBE_NOBODY };
 	struct uprobe_owner *owner = bpf_map_lookup_elem(&uprobe_owners, &vq);
 
-	return owner ? owner->row + 1 : 0;
+	if (!owner) {
+		bpf_map_update_elem(&uprobe_owners, &vq, &nobody, BPF_NOEXIST);
+		owner = bpf_map_lookup_elem(&uprobe_owners, &vq);
+	}
+	if (!owner)
+		lost(LOSS_MAPS);
+	return owner && owner->row == UPROBE_NOBODY ? owner : NULL;
 }
 
 /* The only queue there is, if this thread serves it; no vote, since a device may begin that has
@@ -71,13 +111,6 @@ static __always_inline __u32 owner_guess(__u64 vq)
 	row = lowest_bit(served);
 	owner_set(vq, row, 0);
 	return row + 1;
-}
-
-static __always_inline struct queue_state *queue_of(__u32 row)
-{
-	__u32 index = row - 1;
-
-	return row ? bpf_map_lookup_elem(&queue_states, &index) : NULL;
 }
 
 /* (VirtIODevice *, VirtQueue *) */
@@ -100,6 +133,7 @@ int BPF_KPROBE(ho_up_handle, void *vdev, __u64 vq)
 	u->notify_row = 0;
 	u->handler_row = row;
 	u->handler_ns = now;
+	u->handler_vq = vq;
 	u->found = 0;
 	q = queue_of(row);
 	if (!q)
@@ -126,6 +160,29 @@ int ho_up_handled(struct pt_regs *ctx)
 	return 0;
 }
 
+static __always_inline void submitted_by(const struct uprobe_thread *u, bool first)
+{
+	struct queue_state *q = queue_of(u->handler_row);
+
+	if (!q)
+		return;
+	q->submitted++;
+	q->handled += first;
+	q->handled_polled += first && u->polled;
+}
+
+static __always_inline void submitted_by_nobody(const struct uprobe_thread *u, bool first)
+{
+	struct uprobe_owner *nobody = owner_nobody(u->handler_vq);
+
+	if (first)
+		ADD(seen.handlers_unowned, 1);
+	if (!nobody)
+		return;
+	nobody->submitted++;
+	nobody->handled += first;
+}
+
 /*
  * A request is given to the backend. Those that a handler submits are a queue's; a merged one is
  * submitted once, as the first of its requests. An entry that submits none was sent by a kick whose
@@ -135,25 +192,19 @@ static __always_inline int submitted(__u64 request)
 {
 	struct uprobe_thread *u = ours() ? uprobe_thread_find() : NULL;
 	struct uprobe_begin begin;
-	struct queue_state *q;
+	bool first;
 
-	q = u ? queue_of(u->handler_row) : NULL;
-	if (!q) {
-		/* In a handler whose queue is not known. */
-		if (u && u->handler_ns && !u->found)
-			ADD(seen.handlers_unowned, 1);
-		if (u)
-			u->found = 1;
+	if (!u || !u->handler_ns)
 		return 0;
-	}
+	first = !u->found;
+	u->found = 1;
 	begin.t_ns = bpf_ktime_get_ns();
-	begin.row = u->handler_row - 1;
-	q->submitted++;
-	if (!u->found) {
-		u->found = 1;
-		q->handled++;
-		q->handled_polled += u->polled;
-	}
+	begin.row = u->handler_row - 1; /* of 0: UPROBE_NOBODY */
+	begin.pad = 0;
+	if (u->handler_row)
+		submitted_by(u, first);
+	else
+		submitted_by_nobody(u, first);
 	if (bpf_map_update_elem(&uprobe_begins, &request, &begin, BPF_ANY))
 		lost(LOSS_MAPS);
 	return 0;
@@ -194,6 +245,14 @@ int ho_up_flush(struct pt_regs *ctx)
 	return submitted(PT_REGS_PARM3(ctx));
 }
 
+static __always_inline void completed_by_nobody(__u64 vq)
+{
+	struct uprobe_owner *nobody = owner_nobody(vq);
+
+	if (nobody)
+		nobody->completed++;
+}
+
 /* (vq, request, bytes): the request begins with its VirtQueueElement. */
 SEC("?uprobe")
 int BPF_KPROBE(ho_up_push, __u64 vq, __u64 request)
@@ -210,7 +269,10 @@ int BPF_KPROBE(ho_up_push, __u64 vq, __u64 request)
 	begin = bpf_map_lookup_elem(&uprobe_begins, &request);
 	if (begin) {
 		row = row ?: begin->row + 1;
-		stage_hist_add(begin->row, STAGE_IO, since(begin->t_ns, now));
+		if (row)
+			stage_hist_add(row - 1, STAGE_IO, since(begin->t_ns, now));
+		else
+			completed_by_nobody(vq);
 		bpf_map_delete_elem(&uprobe_begins, &request);
 	}
 	q = queue_of(row);

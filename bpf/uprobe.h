@@ -16,25 +16,30 @@ struct uprobe_thread {
 	__u64 handler_ns;   /* it entered the handler of handler_row; 0 = it has left it */
 	__u64 completed_ns; /* of the interrupt it is about to send for notify_row; 0 = none */
 	__u64 notify_ns;    /* when it said so */
+	__u64 handler_vq;   /* that handler's VirtQueue */
 	__u32 read_row, handler_row, notify_row;
 	__u16 polled; /* no kick was consumed before it entered the handler it is in */
 	__u16 found;  /* and it has found a request there */
 };
 
-/* Whose a VMM's object (VirtQueue) is. */
+/* Whose a VMM's object (VirtQueue) is. Until that is known, what it did waits here for its row. */
 struct uprobe_owner {
-	__u32 row;
+	__u32 row;   /* UPROBE_NOBODY = not known yet */
 	__u32 votes; /* how often it has proved right, up to UPROBE_SURE */
+	/* As in queue_state. Nobody has read its eventfd: each was found by a spin. */
+	__u64 handled, submitted, completed;
 };
 
-#define UPROBE_SURE 16
+#define UPROBE_SURE   16
+#define UPROBE_NOBODY 0xffffffff
 
 /* Between two steps of one thread there is nothing but a preemption; what is older is stale. */
 #define UPROBE_STEP_NS 10000000
 
 struct uprobe_begin {
 	__u64 t_ns;
-	__u64 row;
+	__u32 row; /* UPROBE_NOBODY = not known yet */
+	__u32 pad;
 };
 
 struct uprobe_threads_map {

@@ -35,6 +35,13 @@ struct stack_record {
 #define FOLD_CHUNK	 512
 #define FOLD_RING_BYTES	 (4 << 20)
 
+/* A loop that is followed. Since when, 0 = it is not so; CLOCK_MONOTONIC, ns. */
+struct fold_thread {
+	__u64 asleep_ns;
+	__u64 runnable_ns; /* on a run queue: woken, or preempted */
+	__u64 waited_ns;   /* there, until now */
+};
+
 struct fold_wake_key {
 	__u32 tid; /* of the loop */
 	__u32 by;  /* thread of the waker; 0 = an interrupt did it on an idle CPU */
@@ -72,6 +79,7 @@ enum fold_loss {
 
 _Static_assert(sizeof(struct stack_record) == 32 + 8 * (STACK_FRAMES + STACK_REGS_MAX),
 	       "map layout is ABI");
+_Static_assert(sizeof(struct fold_thread) == 24, "map layout is ABI");
 _Static_assert(sizeof(struct fold_wake_key) == 8, "map layout is ABI");
 _Static_assert(sizeof(struct fold_record) ==
 		       64 + 8 * (STACK_FRAMES + STACK_REGS_MAX) + FOLD_STACK_BYTES,

@@ -16,10 +16,8 @@
 #include "symbols.h"
 #include "tracer.h"
 
-#define PROCESSES                                                                                  \
-	16 /* of the VMM and of those that wake it: names of so many are known at once             \
-	    */
-#define CPUS 1024
+#define PROCESSES 16 /* the VMM and those that wake it: names of so many are known at once */
+#define CPUS	  1024
 
 struct process {
 	pid_t pid;
@@ -182,6 +180,21 @@ static void take_untold(struct folded *f)
 	}
 }
 
+static void take_waited(struct folded *f)
+{
+	int map = bpf_map__fd(f->skel->maps.fold_threads);
+	struct fold_thread t;
+	uint32_t i;
+
+	for (i = 0; i < f->n_threads; i++) {
+		if (bpf_map_lookup_elem(map, &f->thread[i].tid, &t) || !t.waited_ns)
+			continue;
+		f->text.used = 0;
+		folded_text_add(&f->text, "runnable");
+		add_line(f, f->thread[i].tid, t.waited_ns);
+	}
+}
+
 int folded_fd(const struct folded *f)
 {
 	return ring_buffer__epoll_fd(f->records);
@@ -227,7 +240,7 @@ static void name_thread(struct folded *f, uint32_t tid, const char *name)
 void folded_follow(struct folded *f, const struct stats_page *page)
 {
 	int map = bpf_map__fd(f->skel->maps.fold_threads);
-	const uint64_t awake = 0;
+	const struct fold_thread awake = { 0 };
 	char name[STATS_NAME_LEN];
 	uint32_t i;
 
@@ -387,6 +400,7 @@ int folded_write(struct folded *f, const char *vmm, pid_t pid, FILE *to, struct 
 	detach(f);
 	folded_take(f);
 	take_untold(f);
+	take_waited(f);
 	folded_lines_each(f->lines, write_line, &w);
 	write_loss(&w, "asleep;[more wakers than there is room for]",
 		   f->skel->bss->fold_losses[FOLD_LOSS_WAKES]);

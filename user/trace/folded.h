@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Folded stacks, for --folded: folded.c follows the loops (bpf/fold.bpf.c) and walks the stacks
- * that come, folded_lines.c adds them up. A line is "VMM;loop;running;frames" or "VMM;loop;asleep;
- * woken by somebody;frames", outermost frame first, and its time in ns. One thread at a time.
+ * that come, folded_lines.c adds them up. A line is "VMM;loop;running;frames", "VMM;loop;asleep;
+ * woken by somebody;frames", outermost frame first, or "VMM;loop;runnable" where it waits for a
+ * CPU, and its time in ns. One thread at a time.
  */
 #ifndef TRACE_FOLDED_H
 #define TRACE_FOLDED_H
