@@ -459,8 +459,8 @@ static void test_alarms__checks_do_not_wait_for_snapshots(void **state)
 	show(&v.report->alarm[0]);
 	assert_int_equal(v.report->alarm[0].kind, ALARM_STUCK);
 	assert_true(v.report->alarm[0].over);
-	/* The age at the last check that found it so. The one that raised it may have been the last:
-	 * on a slow CPU it takes seconds to name the frames. */
+	/* Its age at the last check that found it so. The one that raised it may be the last: on a
+	 * slow CPU it takes seconds to name the frames. */
 	assert_true(v.report->alarm[0].age_ns >= (uint64_t)STUCK_NS);
 	assert_true((int64_t)v.report->alarm[0].age_ns >= checked - kicked);
 	tiny_end(&v);

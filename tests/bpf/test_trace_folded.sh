@@ -31,7 +31,8 @@ line() {
 
 # seconds NAME LOOP STATE: in all of its lines.
 seconds() {
-	grep -E "^[^;]*;$2;$3[; ]" "$tmp/$1.folded" | awk '{ns += $NF} END {printf "%.3f", ns / 1e9}'
+	grep -E "^[^;]*;$2;$3[; ]" "$tmp/$1.folded" |
+		awk '{ns += $NF} END {printf "%.3f", ns / 1e9}'
 }
 
 # shares NAME LOOP: the time it does not run is what the report has as blocked, which ends when it
