@@ -6,16 +6,20 @@
 
 #include "state.h"
 
-/* What was counted at an address that another queue has now stays with whom it was counted for. */
+/*
+ * What was counted at an address that another queue has now stays with whom it was counted for. The
+ * element itself is cleared, not replaced: a vCPU that holds it would add to whatever key it is
+ * used for next.
+ */
 static __always_inline void address_leave(const struct kick_key *key, struct kick_state *state)
 {
 	const struct kick_state empty = { .by_value = state->by_value };
 	struct kick_key past = *key;
 
 	past.past = ADD(pasts, 1) + 1;
-	if (bpf_map_update_elem(&kicks, &past, state, BPF_NOEXIST) ||
-	    bpf_map_update_elem(&kicks, key, &empty, BPF_ANY))
+	if (bpf_map_update_elem(&kicks, &past, state, BPF_NOEXIST))
 		lost(LOSS_MAPS);
+	*state = empty;
 }
 
 static __always_inline void message_leave(__u32 row, const struct irq_key *msi)

@@ -23,21 +23,22 @@ static __always_inline struct thread_state *thread_find(__u32 tid)
 
 /*
  * Process context only: the map's lock of a bucket is not to be waited for under a run queue's. A
- * state that is there under this number belonged to a thread that has ended.
+ * state that is there under this number belonged to a thread that has ended; it is cleared, not
+ * replaced: who holds it still would write into whatever it is used for next.
  */
 static __always_inline struct thread_state *thread_new(__u32 tid)
 {
 	struct thread_state *t = thread_find(tid);
-	bool fresh = !t;
 
-	bpf_map_update_elem(&thread_states, &tid, &empty_thread, BPF_ANY);
+	if (t)
+		*t = empty_thread;
+	else if (!bpf_map_update_elem(&thread_states, &tid, &empty_thread, BPF_NOEXIST))
+		ADD(threads_used, 1);
 	t = thread_find(tid);
 	if (!t) {
 		lost(LOSS_MAPS);
 		return NULL;
 	}
-	if (fresh)
-		ADD(threads_used, 1);
 	t->row.loop.cpu = -1;
 	t->row.tid = tid;
 	return t;

@@ -4,7 +4,7 @@
 # in one run: a kick, in a guest that does nothing else (tests/tiny); requests per second of QEMU
 # with the load guest at all the kicks this machine can do (no polling, so every kick goes through
 # KVM); and what an idle VM costs. Goals: at most 0.7 us a kick, at least 0.97 of the requests.
-# ROUNDS, TOOLS="handoff perf_stat" and WINDOW (seconds) make it shorter.
+# ROUNDS, TOOLS="handoff perf_stat", TURNS and WINDOW (seconds) make it shorter.
 ROUNDS=${ROUNDS:-3}
 . "$(dirname "$0")/bench.sh"
 . "$(dirname "$0")/tracers.sh"
@@ -12,7 +12,8 @@ ROUNDS=${ROUNDS:-3}
 build=${handoff%/*}
 guest=$build/guest/load.elf
 tiny_vmm=$build/tests/tiny_vmm
-window=${WINDOW:-0.2}
+window=${WINDOW:-0.1}
+turns=${TURNS:-500}
 
 give_up() {
 	echo "bench_trace: $*"
@@ -72,36 +73,39 @@ runs_while() {
 # --- a kick alone ---------------------------------------------------------------------------------
 # This machine changes its pace by half for seconds, which is 20 times what is looked for. So two
 # VMs alike take turns of a few ms: one is traced, its twin is not; and the same again without the
-# tool. What the difference between them grew by is what the tool added.
-
-# cpu_ns PID: what its threads have run. Other load on the machine does not count in it.
-cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{n += $1} END {printf "%.0f", n}'; }
+# tool. What the difference between them grew by is what the tool added. All in CPU time of the VMM:
+# other load, and how long an idle CPU takes to wake up, do not count.
 
 # tiny_start option...: a fresh VM; $vm_pid, $vm_to, $vm_from.
 tiny_start() {
-	local line
+	local line task
 	{ coproc TINY { urgent "$tiny_vmm" "$@" 2>"$tmp/tiny.err"; }; } 2>/dev/null
 	vm_pid=$TINY_PID
 	exec {vm_to}>&"${TINY[1]}" {vm_from}<&"${TINY[0]}"
 	read -rt 10 line <&"$vm_from" || { cat "$tmp/tiny.err"; exit 1; }
+	for task in /proc/"$vm_pid"/task/*; do
+		case $(<"$task/comm") in
+		*loop*) taskset -pc $(($(nproc --all) - 1)) "${task##*/}" ;;
+		*) taskset -pc 0 "${task##*/}" ;;
+		esac >/dev/null
+	done
 }
 
-# tiny_burst PID TO FROM KICKS: $kick_ns, what one kick took of a CPU.
+# tiny_burst TO FROM KICKS: $kick_ns, what one kick took of a CPU.
 tiny_burst() {
-	local line before
-	before=$(cpu_ns "$1")
-	echo "$tiny_command $4" >&"$2"
-	read -rt 60 line <&"$3" || { echo "tiny_vmm: no answer"; exit 1; }
-	kick_ns=$((($(cpu_ns "$1") - before) / $4))
+	local line
+	echo "$tiny_command $3" >&"$1"
+	read -rt 60 line <&"$2" || { echo "tiny_vmm: no answer"; exit 1; }
+	kick_ns=$((${line##*cpu_ns=} / $3))
 }
 
 # tiny_turns FILE: what a kick of the VM took more than one of its twin; the twin's go to FILE.twin.
 tiny_turns() {
 	local ns
-	for _ in $(seq 60); do
-		tiny_burst "$tiny_pid" "$to_tiny" "$from_tiny" "$kicks"
+	for _ in $(seq "$turns"); do
+		tiny_burst "$to_tiny" "$from_tiny" "$kicks"
 		ns=$kick_ns
-		tiny_burst "$twin_pid" "$to_twin" "$from_twin" "$kicks"
+		tiny_burst "$to_twin" "$from_twin" "$kicks"
 		echo $((ns - kick_ns)) >>"$1"
 		echo "$kick_ns" >>"$1.twin"
 	done
@@ -109,7 +113,7 @@ tiny_turns() {
 
 # tiny_others FILE: our programs' own time for a kick of a VM that is not traced, as BPF counts it.
 tiny_others() {
-	runs_while tiny_burst "$twin_pid" "$to_twin" "$from_twin" 5000 |
+	runs_while tiny_burst "$to_twin" "$from_twin" 5000 |
 		awk '{ns += $5 - $3} END {print ns / 5000}' >>"$1"
 }
 
@@ -208,11 +212,14 @@ turn() {
 	local begin time count
 	qmp cont
 	qmp query-blockstats
-	begin=$EPOCHREALTIME count=$(requests)
+	begin=${EPOCHREALTIME/./}
+	requests
+	count=$requests
 	settle "$window"
 	qmp query-blockstats
-	time="($EPOCHREALTIME - $begin)" count="($(requests) - $count)"
-	iops=$(awk "BEGIN {print $count / $time}")
+	time=$((${EPOCHREALTIME/./} - begin))
+	requests
+	iops=$(((requests - count) * 1000000 / time))
 	qmp stop
 }
 
@@ -226,7 +233,7 @@ swap_qemus() {
 # qemu_turns FILE: requests per second of a VM for one of its twin, which is not traced.
 qemu_turns() {
 	local mine
-	for _ in $(seq 15); do
+	for _ in $(seq 40); do
 		turn
 		mine=$iops
 		swap_qemus
@@ -237,7 +244,10 @@ qemu_turns() {
 	done
 }
 
-requests() { jq '.return[] | select(.qdev).stats.rd_operations' <<<"$answer"; }
+# Of the only disk, in $answer; leaves $requests. No process is started for it: turns are short.
+requests() {
+	[[ $answer =~ \"rd_operations\":\ ([0-9]+) ]] && requests=${BASH_REMATCH[1]}
+}
 
 # Threads stay where they are, so that windows are alike: the vCPU on the first CPU, the iothread
 # on the last.
@@ -338,9 +348,9 @@ kick_goal() {
 report_value() { jq -r "$1 // empty" "$tmp/handoff.json" 2>/dev/null; }
 
 title="A kick that wakes nobody"
-bench_kick alone kick 300 --style none
+bench_kick alone kick 100 --style none
 title="A kick and its service by a thread asleep"
-bench_kick served go 100 --style epoll --sync
+bench_kick served go 50 --style epoll --sync
 bench_qemu
 own=$(report_value .tracer.kick_ns)
 echo "handoff's own figure under QEMU, all that it runs for a kick: ${own:-unknown} ns"

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "churn.h"
 #include "options.h"
@@ -271,11 +272,22 @@ static void command_freeze(struct vmm *v, bool freeze)
 		go_on_all(v);
 }
 
+/* What all threads of the VMM have run, ns: neither sleep nor other load counts. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t))
+		err(1, "clock");
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
 /* False: the end. */
 static bool obey(struct vmm *v, const char *line)
 {
 	char word[16];
 	unsigned long long n = v->o.kicks;
+	uint64_t begin_ns = cpu_ns();
 
 	if (sscanf(line, "%15s %llu", word, &n) < 1)
 		return true;
@@ -293,7 +305,7 @@ static bool obey(struct vmm *v, const char *line)
 		errx(2, "%s: no such command (--help)", word);
 	if (!strcmp(word, "go") || !strcmp(word, "drain"))
 		command_drain(v);
-	truth_print_done(v, word);
+	truth_print_done(v, word, cpu_ns() - begin_ns);
 	return true;
 }
 

@@ -33,9 +33,10 @@ static double kick_ns(const struct vmm *v)
 	return kicks(v) ? (double)vcpu_ns(v) / kicks(v) : 0;
 }
 
-void truth_print_done(const struct vmm *v, const char *word)
+void truth_print_done(const struct vmm *v, const char *word, uint64_t cpu_ns)
 {
-	printf("done %s kicks=%llu kick_ns=%.0f\n", word, (ull)kicks(v), kick_ns(v));
+	printf("done %s kicks=%llu kick_ns=%.0f cpu_ns=%llu\n", word, (ull)kicks(v), kick_ns(v),
+	       (ull)cpu_ns);
 	fflush(stdout);
 }
 
