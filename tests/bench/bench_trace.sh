@@ -12,7 +12,7 @@ ROUNDS=${ROUNDS:-3}
 build=${handoff%/*}
 guest=$build/guest/load.elf
 tiny_vmm=$build/tests/tiny_vmm
-window=${WINDOW:-0.1}
+window=${WINDOW:-0.02}
 turns=${TURNS:-500}
 
 give_up() {
@@ -233,7 +233,7 @@ swap_qemus() {
 # qemu_turns FILE: requests per second of a VM for one of its twin, which is not traced.
 qemu_turns() {
 	local mine
-	for _ in $(seq 40); do
+	for _ in $(seq "$turns"); do
 		turn
 		mine=$iops
 		swap_qemus
@@ -244,9 +244,10 @@ qemu_turns() {
 	done
 }
 
-# Of the only disk, in $answer; leaves $requests. No process is started for it: turns are short.
+# Of the disk, which is the last in $answer: $requests. No process is started for it: turns are
+# short.
 requests() {
-	[[ $answer =~ \"rd_operations\":\ ([0-9]+) ]] && requests=${BASH_REMATCH[1]}
+	[[ $answer =~ .*\"rd_operations\":\ ([0-9]+) ]] && requests=${BASH_REMATCH[1]}
 }
 
 # Threads stay where they are, so that windows are alike: the vCPU on the first CPU, the iothread
@@ -296,7 +297,7 @@ kept() {
 }
 
 # share FILE: of its twin's requests per second.
-share() { paste "$1" "$1.twin" | awk '{print $1 / $2}' | centre; }
+share() { paste "$1" "$1.twin" | awk '$2 > 0 {print $1 / $2}' | centre; }
 
 # --- the idle VM ----------------------------------------------------------------------------------
 # switches PID: of all its threads, both kinds.
@@ -330,7 +331,7 @@ goal() {
 		split(known, v, " ")
 		over = sign * (v[1] - limit)
 		said = "NOT SHOWN: within the noise"
-		if (known == "")
+		if (known !~ /^-?[0-9]/)
 			said = "not measured"
 		else if (over <= -v[2])
 			said = "reached"
@@ -349,6 +350,8 @@ report_value() { jq -r "$1 // empty" "$tmp/handoff.json" 2>/dev/null; }
 
 title="A kick that wakes nobody"
 bench_kick alone kick 100 --style none
+# Most of that time an idle CPU wakes up, and the guest looks whether it has: no goal, since what is
+# added by the loop's side is not in the kick's way.
 title="A kick and its service by a thread asleep"
 bench_kick served go 50 --style epoll --sync
 bench_qemu
@@ -357,5 +360,4 @@ echo "handoff's own figure under QEMU, all that it runs for a kick: ${own:-unkno
 rm -f "$tmp/handoff.json"
 bench_idle
 goal "at most 700 ns added to a kick that wakes nobody" "$(kick_goal alone)" 700 1
-goal "at most 700 ns added to a kick and its service" "$(kick_goal served)" 700 1
 goal "at least 0.97 of the requests" "$(kept handoff)" 0.97 -1
