@@ -17,7 +17,14 @@ struct poll_params {
 	uint32_t grow;	 /* factor */
 	uint32_t shrink; /* divisor; 0 = straight to 0 (policy "qemu") */
 	uint32_t weight; /* a new sample counts 1 / 2^weight; 1..63 */
+	/* What one sleep costs, CPU-ns: system calls and switch, the kick's exit, and the wake
+	 * latency times what a ns of it is worth (B of tuning.md). Measured by the caller; 0 = not
+	 * known, POLL_BLOCK_COST_NS stands in. Policy "break-even". */
+	int64_t block_cost_ns;
 };
+
+#define POLL_BLOCK_COST_NS 10000
+#define POLL_EXPERTS	   14 /* of "break-even" */
 
 /* What is known about one handler that may be polled. Zeroed = nothing yet. */
 struct poll_handler_state {
@@ -30,6 +37,10 @@ struct poll_state {
 	int64_t active_max_ns; /* longest estimate among the handlers that ran in the wait being
 				  judged */
 	bool active;	       /* there was one */
+	/* "break-even": what each expert would have paid, and the spin of the last one, the rule of
+	 * "qemu". */
+	double loss[POLL_EXPERTS];
+	int64_t shadow_ns;
 };
 
 /* One wait, as the loop saw it. All in ns. */
@@ -77,5 +88,11 @@ extern const struct poll_policy poll_policy_qemu;
 /* The rule of QEMU 11.1: a weighted mean of the waits per handler, the loop follows the longest of
  * those that ran. */
 extern const struct poll_policy poll_policy_qemu_weighted;
+/*
+ * Ours: the spin that would have cost least in the waits of late, of 13 lengths up to 64 us and the
+ * one of "qemu". Needs arrival_ns: without it a wait that ended a sleep counts as longer than it
+ * was, and the policy can lock into sleeping (tuning.md, the trap).
+ */
+extern const struct poll_policy poll_policy_break_even;
 
 #endif

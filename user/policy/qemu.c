@@ -4,22 +4,19 @@
  * as the yardstick that most running VMMs are measured by. Its known defect: one slow event takes
  * the polling from a fast one (semantics.md 1.6, 8.4).
  */
-#include <handoff/poll_policy.h>
+#include "qemu_rule.h"
 
 #include <handoff/compiler.h>
 
 #define QEMU_FIRST_NS 4000 /* first step up from 0; QEMU 2.9 and later */
 
-static void qemu_loop_waited(struct poll_state *state, const struct poll_params *params,
-			     const struct poll_wait *wait)
+int64_t qemu_rule_next(int64_t ns, const struct poll_params *params, int64_t block_ns)
 {
-	int64_t ns = state->poll_ns;
-
-	if (wait->block_ns <= ns)
-		return; /* the spin was long enough */
-	if (wait->block_ns > params->max_ns) {
-		ns = params->shrink ? ns / params->shrink : 0;
-	} else if (ns < params->max_ns && wait->block_ns < params->max_ns) {
+	if (block_ns <= ns)
+		return ns; /* the spin was long enough */
+	if (block_ns > params->max_ns)
+		return params->shrink ? ns / params->shrink : 0;
+	if (ns < params->max_ns && block_ns < params->max_ns) {
 		if (!ns)
 			ns = QEMU_FIRST_NS;
 		else if (ns > params->max_ns / params->grow)
@@ -28,7 +25,13 @@ static void qemu_loop_waited(struct poll_state *state, const struct poll_params 
 			ns *= params->grow;
 		ns = MIN(ns, params->max_ns);
 	}
-	state->poll_ns = ns;
+	return ns;
+}
+
+static void qemu_loop_waited(struct poll_state *state, const struct poll_params *params,
+			     const struct poll_wait *wait)
+{
+	state->poll_ns = qemu_rule_next(state->poll_ns, params, wait->block_ns);
 }
 
 const struct poll_policy poll_policy_qemu = {

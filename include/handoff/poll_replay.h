@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A poll policy on a list of waits: what it would have done and paid. Pure; the arithmetic of
+ * tuning.md, "One wait is one ski rental". Any thread.
+ */
+#ifndef HANDOFF_POLL_REPLAY_H
+#define HANDOFF_POLL_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <handoff/poll_policy.h>
+
+struct poll_replay {
+	int64_t wake_ns; /* from an arrival to the loop's seeing it, if it slept */
+	bool stamps;	 /* the loop is told when the work arrived; else when it saw it */
+};
+
+/* Sums; times in ns. */
+struct poll_replay_result {
+	uint64_t waits, hits; /* hits: the spin was long enough */
+	double spun;
+	double cost;	    /* spun, and block_cost_ns for each sleep */
+	double clairvoyant; /* what one pays who knows each wait before it begins */
+};
+
+/*
+ * gaps: n times from the loop's running dry to the arrival of work, ns; a negative one counts as 0.
+ * params are complete (poll_params_complete), and their block_cost_ns is what a sleep costs.
+ */
+struct poll_replay_result poll_replay(const struct poll_policy *policy,
+				      const struct poll_params *params,
+				      const struct poll_replay *how, const int64_t *gaps, size_t n);
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Policy "break-even" step by step; test_replay.c has what it costs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <handoff/poll_policy.h>
+
+static struct poll_params params_of(int64_t max_ns, int64_t block_ns)
+{
+	struct poll_params p = { .max_ns = max_ns, .block_cost_ns = block_ns };
+
+	assert_int_equal(poll_params_complete(&poll_policy_break_even, &p, NULL), 0);
+	return p;
+}
+
+static int64_t waited(struct poll_state *s, const struct poll_params *p, int64_t arrival_ns,
+		      int64_t block_ns)
+{
+	struct poll_wait wait = { .block_ns = block_ns, .arrival_ns = arrival_ns };
+
+	poll_policy_break_even.loop_waited(s, p, &wait);
+	return s->poll_ns;
+}
+
+/* The shortest spin that would have been long enough, where spinning is cheaper than sleeping. */
+static void test_break_even__spins_as_long_as_it_pays(void **state)
+{
+	struct poll_params p = params_of(64000, 10000);
+	struct poll_state s = { 0 };
+
+	assert_int_equal(waited(&s, &p, 2500, 2500), 3000);
+	assert_int_equal(waited(&s, &p, 2500, 2500), 3000);
+	s = (struct poll_state){ 0 };
+	assert_int_equal(waited(&s, &p, 9000, 9000), 12000);
+	/* It costs the same: sleep. */
+	s = (struct poll_state){ 0 };
+	assert_int_equal(waited(&s, &p, 10000, 10000), 0);
+	assert_int_equal(waited(&s, &p, 500000, 500000), 0);
+}
+
+/* One wait of another kind changes nothing, many do, and back: half of what it knows is from the
+ * last 64. */
+static void test_break_even__forgets(void **state)
+{
+	struct poll_params p = params_of(64000, 10000);
+	struct poll_state s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		waited(&s, &p, 2500, 2500);
+	assert_int_equal(waited(&s, &p, 500000, 500000), 3000);
+	for (i = 0; i < 500; i++)
+		waited(&s, &p, 500000, 500000);
+	assert_int_equal(s.poll_ns, 0);
+	for (i = 0; i < 64; i++)
+		waited(&s, &p, 2500, 2500);
+	/* Its own length, or QEMU's rule, which has been as good lately. */
+	assert_true(s.poll_ns == 3000 || s.poll_ns == 4000);
+}
+
+/* When the work came counts, and not when it was seen; unless that is all there is. */
+static void test_break_even__takes_the_arrival(void **state)
+{
+	struct poll_params p = params_of(64000, 10000);
+	struct poll_state s = { 0 };
+
+	assert_int_equal(waited(&s, &p, 2500, 40000), 3000);
+	s = (struct poll_state){ 0 };
+	assert_int_equal(waited(&s, &p, -1, 40000), 0);
+	s = (struct poll_state){ 0 };
+	assert_int_equal(waited(&s, &p, 0, 40000), 0);
+}
+
+/* Nothing is over the maximum, and 0 never spins; where QEMU's rule leads, its spin is taken. */
+static void test_break_even__keeps_to_the_maximum(void **state)
+{
+	struct poll_params p = params_of(5000, 100000);
+	struct poll_state s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 200; i++)
+		assert_true(waited(&s, &p, 4500, 4500) <= 5000);
+	assert_int_equal(s.poll_ns, 5000);
+	p = params_of(0, 100000);
+	for (i = 0; i < 200; i++)
+		assert_int_equal(waited(&s, &p, 1, 1), 0);
+	/* Longer than any of its own lengths. */
+	p = params_of(1000000, 1000000);
+	s = (struct poll_state){ 0 };
+	for (i = 0; i < 200; i++)
+		waited(&s, &p, 120000, 120000);
+	assert_int_equal(s.poll_ns, 128000);
+}
+
+/* Without a measured cost there is one that stands in. */
+static void test_break_even__has_a_cost_to_begin_with(void **state)
+{
+	struct poll_params p = params_of(64000, 0);
+	struct poll_state s = { 0 };
+
+	assert_int_equal(waited(&s, &p, POLL_BLOCK_COST_NS + 1, POLL_BLOCK_COST_NS + 1), 0);
+	s = (struct poll_state){ 0 };
+	assert_true(waited(&s, &p, POLL_BLOCK_COST_NS / 2, POLL_BLOCK_COST_NS / 2) > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_break_even__spins_as_long_as_it_pays),
+		cmocka_unit_test(test_break_even__forgets),
+		cmocka_unit_test(test_break_even__takes_the_arrival),
+		cmocka_unit_test(test_break_even__keeps_to_the_maximum),
+		cmocka_unit_test(test_break_even__has_a_cost_to_begin_with),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
