@@ -107,7 +107,8 @@ int stacks_look(struct stacks *s, pid_t tid, struct stack_record *record)
 
 char stack_state(const struct stack_record *r)
 {
-	if (!r->state)
+	/* One that is about to sleep has that state already, for as long as it takes to leave. */
+	if (!r->state || r->on_cpu)
 		return 'R';
 	if (r->state & STATE_INTERRUPTIBLE)
 		return 'S';

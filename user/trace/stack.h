@@ -38,7 +38,7 @@ int stacks_look(struct stacks *s, pid_t tid, struct stack_record *record) MUST_C
 /* All, with names: milliseconds. -ESRCH: no such thread. */
 int stacks_take(struct stacks *s, pid_t tid, struct thread_stack *out) MUST_CHECK;
 
-/* Pure: as ps has it. */
+/* Pure: as ps has it, but that what is on a CPU runs. */
 char stack_state(const struct stack_record *record);
 
 #endif
