@@ -89,7 +89,7 @@ test_sources = $(wildcard tests/$(1)/test_*.c $(if $(filter unit,$(1)),tests/uni
 test_scripts = $(wildcard tests/$(1)/test_*.sh tests/$(1)/*/test_*.sh)
 test_bins    = $(patsubst %.c,$(OUT)/%,$(call test_sources,$(1)))
 level_tests  = $(call test_bins,$(1)) $(call test_scripts,$(1))
-vm_tests     = -j $(VM_JOBS) -t 900 \
+vm_tests     = -j $(VM_JOBS) -t 1800 \
 	$(foreach t,$(call test_scripts,vm),$(foreach k,$(KERNELS),'$(t) $(k)'))
 TESTS       := $(foreach l,$(TEST_LEVELS),$(call test_bins,$(l)))
 TESTLIB     := $(if $(wildcard tests/lib/*.c),$(OUT)/tests/libtest.a)
@@ -230,7 +230,7 @@ $(foreach f,$(unit_folders),$(eval $(call test_rules,tests/unit/$(f),$(call clos
 $(eval $(call test_rules,tests/flow,$(filter-out kvm trace cmd,$(FOLDERS))))
 $(foreach l,kvm bpf seed,$(eval $(call test_rules,tests/$(l),$(FOLDERS))))
 
-TEST_TIMEOUT ?= $(if $(sanitizers),900,300)
+TEST_TIMEOUT ?= $(if $(sanitizers),900,600)
 run_tests = HANDOFF_BUILD='$(abspath $(OUT))' HANDOFF='$(abspath $(OUT))/handoff' \
 	scripts/run-tests -t $(TEST_TIMEOUT) -l $(OUT)/logs
 # A -j of the caller's is kept; else use every CPU.

@@ -6,7 +6,7 @@
 
 mapfile -t programs < <(built_tests bpf)
 check "there are some" test ${#programs[@]} -gt 0
-machine --timeout 850 tests/vm/programs.sh "${programs[@]}"
+machine --timeout 1700 tests/vm/programs.sh "${programs[@]}"
 status=$?
 check "the machine ran to its end" equal $status 0
 done_testing

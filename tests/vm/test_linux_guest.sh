@@ -21,7 +21,7 @@ for guest in "${guests[@]}"; do
 	add+=(--add "$tmp/$guest:/guest/$guest")
 done
 
-machine --timeout 850 "${add[@]}" -- tests/vm/linux_guests.sh "${guests[@]}" >"$tmp/out"
+machine --timeout 1700 "${add[@]}" -- tests/vm/linux_guests.sh "${guests[@]}" >"$tmp/out"
 check "the machine ran to its end" equal $? 0
 
 # The console of one guest, from the lines of all.
