@@ -5,6 +5,7 @@
  */
 #include "privileged.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "fake_other.h"
@@ -344,12 +345,21 @@ static void test_foreign__votes(void **state)
 	assert_int_equal(v->queue[1].interrupts, 3);
 }
 
+static void show_account(const struct loop_state *l)
+{
+	print_message("# handling %" PRIu64 ", polled %" PRIu64 ", waste %" PRIu64 ", run %" PRIu64
+		      " ns; %" PRIu64 " sleeps, %" PRIu64 " irqs, mark %" PRIu64 "\n",
+		      (uint64_t)l->handling_ns, (uint64_t)l->polled_ns, (uint64_t)l->waste_ns,
+		      (uint64_t)l->run_ns, (uint64_t)l->sleeps, (uint64_t)l->irqs,
+		      (uint64_t)l->mark_ns);
+}
+
 /* Time on the CPU is told apart by what it led to, and is never more than there was. */
 static void test_foreign__account(void **state)
 {
 	struct fake_other *f = *state;
 	const struct loop_state *loop;
-	uint64_t waste_ns, handling_ns;
+	struct loop_state before;
 
 	NEED_PRIVILEGE();
 	other_kick(f, 0);
@@ -358,17 +368,19 @@ static void test_foreign__account(void **state)
 	assert_int_equal(loop->consumes, 1);
 	assert_true(loop->handling_ns > 0);
 	assert_int_equal(loop->waste_ns + loop->polled_ns, 0);
-	handling_ns = loop->handling_ns;
+	before = *loop;
 	other_irq(f, MSI, 0x41); /* the kick's; then it sleeps */
 	loop = other_loop(f);
-	assert_true(loop->handling_ns > handling_ns);
+	show_account(&before);
+	show_account(loop);
+	assert_true(loop->handling_ns > before.handling_ns);
 	assert_true(loop->waste_ns > 0);
-	waste_ns = loop->waste_ns;
+	before = *loop;
 	assert_int_equal(loop->polled_ns, 0);
 	other_irqs(f, MSI, 0x41, 2); /* no kick before the second, and no sleep */
 	loop = other_loop(f);
 	assert_true(loop->polled_ns > 0);
-	assert_true(loop->waste_ns > waste_ns);
+	assert_true(loop->waste_ns > before.waste_ns);
 	assert_true(loop->sleeps >= 3);
 	assert_true(loop->handling_ns + loop->polled_ns + loop->waste_ns <= loop->run_ns);
 	other_read_empty(f);

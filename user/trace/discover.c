@@ -199,7 +199,8 @@ static int discover_walk(struct discover *d, pid_t pid, bool vms_only, struct wa
 		w->record = larger;
 		w->room = n;
 	}
-	memcpy(w->record, d->records, n * sizeof(*w->record));
+	if (n)
+		memcpy(w->record, d->records, n * sizeof(*w->record));
 	w->n = n;
 	walk_sort(w);
 	return 0;

@@ -44,7 +44,8 @@ void walk_sort(struct walk *w)
 {
 	uint32_t i, n = 0;
 
-	qsort(w->record, w->n, sizeof(w->record[0]), compare_records);
+	if (w->n)
+		qsort(w->record, w->n, sizeof(w->record[0]), compare_records);
 	for (i = 0; i < w->n; i++)
 		if (!n || compare_records(&w->record[n - 1], &w->record[i]))
 			w->record[n++] = w->record[i];
@@ -340,8 +341,10 @@ static void fill_vm(struct vm *vm, const struct walk *w)
 		else if (r->kind == DISCOVER_IRQFD)
 			add_irqfd(vm, r);
 	}
-	qsort(vm->vcpu, vm->n_vcpus, sizeof(vm->vcpu[0]), compare_vcpus);
-	qsort(vm->irqfd, vm->n_irqfds, sizeof(vm->irqfd[0]), compare_irqfds);
+	if (vm->n_vcpus)
+		qsort(vm->vcpu, vm->n_vcpus, sizeof(vm->vcpu[0]), compare_vcpus);
+	if (vm->n_irqfds)
+		qsort(vm->irqfd, vm->n_irqfds, sizeof(vm->irqfd[0]), compare_irqfds);
 }
 
 static int add_vm(struct vm_list *list, const struct discover_record *r, const struct walk *w)
