@@ -41,8 +41,8 @@ static void break_even_loop_waited(struct poll_state *state, const struct poll_p
 
 	for (i = 0; i < POLL_EXPERTS; i++) {
 		spin = i == SHADOW ? state->shadow_ns : MIN(length[i], params->max_ns);
-		state->loss[i] =
-			memory * state->loss[i] + (double)(ns <= spin ? ns : spin + block_ns);
+		state->loss[i] *= memory;
+		state->loss[i] += ns <= spin ? (double)ns : (double)spin + (double)block_ns;
 	}
 	state->shadow_ns = shadow_next(state, params, ns);
 	for (i = 0; i < POLL_EXPERTS; i++) {

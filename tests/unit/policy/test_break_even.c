@@ -87,6 +87,11 @@ static void test_break_even__keeps_to_the_maximum(void **state)
 	p = params_of(0, 100000);
 	for (i = 0; i < 200; i++)
 		assert_int_equal(waited(&s, &p, 1, 1), 0);
+	/* What does not fit into 64 bits is only long. */
+	p = params_of(INT64_MAX, INT64_MAX);
+	s = (struct poll_state){ 0 };
+	for (i = 0; i < 200; i++)
+		assert_true(waited(&s, &p, INT64_MAX, INT64_MAX) >= 0);
 	/* Longer than any of its own lengths. */
 	p = params_of(1000000, 1000000);
 	s = (struct poll_state){ 0 };
