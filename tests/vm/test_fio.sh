@@ -48,8 +48,8 @@ check "of which the guest missed none" equal "$(guest missed)" 0
 check "requests: VMM = guest" equal "$(report '[.queues[].requests] | add')" "$(guest requests)"
 
 # An interrupt sent while the one before is still pending becomes one with it, which only the
-# guest's count shows. And it once had 11,328 of 11,327 that VMM and KVM agreed on: below KVM there
-# is only the emulated SVM, which is given one in a thousand.
+# guest's count shows. And once the guest had 11,328 of 11,327 that VMM and KVM agreed on; why is
+# not known, so one in a thousand is let pass.
 near() {
 	[ $(($1 * 1000)) -le $(($2 * 1001)) ] && [ $(($1 * 100)) -ge $(($2 * 95)) ] || {
 		echo "guest $1, sent $2"
