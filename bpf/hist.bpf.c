@@ -22,9 +22,10 @@ __attribute__((noinline)) int stage_hist_count(__u32 row, __u32 stage, __u64 ns,
 	return 0;
 }
 
-__attribute__((noinline)) int irq_hist_add(__u64 rows, __u32 stage, __u64 ns)
+__attribute__((noinline)) int irq_hist_add(__u64 rows, __u64 message, __u32 stage, __u64 ns)
 {
-	struct irq_state *irq = bpf_map_lookup_elem(&irqs, &rows);
+	struct irq_set set = { .rows = rows, .msi = { message, message >> 32 } };
+	struct irq_state *irq = bpf_map_lookup_elem(&irqs, &set);
 
 	if (irq)
 		hist_add_shared(stage == STAGE_INJECT ? &irq->inject : &irq->enter, ns);

@@ -40,15 +40,20 @@ int ho_irqfd_kp(void *ctx)
 	return irqfd_signalled();
 }
 
-static __always_inline struct irq_state *irq_find_or_make(__u64 rows)
+static __always_inline struct irq_state *irq_find_or_make(struct irq_set *set)
 {
 	struct irq_state *state;
 
-	state = bpf_map_lookup_elem(&irqs, &rows);
+	state = bpf_map_lookup_elem(&irqs, set);
 	if (state)
 		return state;
-	bpf_map_update_elem(&irqs, &rows, &empty_irq, BPF_NOEXIST);
-	state = bpf_map_lookup_elem(&irqs, &rows);
+	/* A guest may send any number of messages: those of nobody leave room for the others. */
+	if (set->msi.address && unknown_used >= MODEL_MAX_UNKNOWN)
+		set->msi = (struct irq_key){};
+	else if (set->msi.address)
+		ADD(unknown_used, 1);
+	bpf_map_update_elem(&irqs, set, &empty_irq, BPF_NOEXIST);
+	state = bpf_map_lookup_elem(&irqs, set);
 	if (!state)
 		lost(LOSS_MAPS);
 	return state;
@@ -60,18 +65,22 @@ int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct irq_key key = { .address = ctx->args[0], .data = ctx->args[1] };
 	struct thread_state *t = sender();
+	struct irq_set set = {};
 	struct irq_state *irq;
 	__u64 *rows;
 
 	if (!t)
 		return 0;
 	rows = bpf_map_lookup_elem(&messages, &key);
-	t->msi_rows = rows ? *rows : 0;
+	set.rows = rows ? *rows : 0;
 	if (config.foreign)
-		t->msi_rows = queue_interrupted(t->msi_rows, key.address, key.data);
-	irq = irq_find_or_make(t->msi_rows);
+		set.rows = queue_interrupted(set.rows, key.address, key.data);
+	if (config.foreign && !set.rows)
+		set.msi = key;
+	irq = irq_find_or_make(&set);
 	if (!irq)
 		return 0;
+	t->msi = set;
 	ADD(irq->signalled, 1);
 	/* Taken last: what we do here is none of the injection's. */
 	t->msi_ns = bpf_ktime_get_ns();
@@ -80,13 +89,18 @@ int ho_msi_set_irq(struct bpf_raw_tracepoint_args *ctx)
 	 */
 	if (t->irqfd_ns && t->msi_ns - t->irqfd_ns < config.lost_after_ns)
 		t->msi_ns = t->irqfd_ns;
-	else if (t->msi_rows)
+	else if (set.rows)
 		ADD(seen.injects_inferred, 1);
 	t->irqfd_ns = 0;
 	return 0;
 }
 
-static __always_inline void wait_for_entry(__u32 apicid, __u64 rows, __u64 now)
+static __always_inline bool same_set(const struct irq_set *a, const struct irq_set *b)
+{
+	return a->rows == b->rows && a->msi.address == b->msi.address && a->msi.data == b->msi.data;
+}
+
+static __always_inline void wait_for_entry(__u32 apicid, const struct irq_set *set, __u64 now)
 {
 	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &apicid);
 	int i;
@@ -98,8 +112,8 @@ static __always_inline void wait_for_entry(__u32 apicid, __u64 rows, __u64 now)
 
 		if (irq->t_ns || __sync_val_compare_and_swap(&irq->t_ns, 0, 1))
 			continue;
-		irq->rows = rows;
-		/* Full barrier: who sees the time sees the rows (vcpu.bpf.c, enter_guest). */
+		irq->set = *set;
+		/* Full barrier: who sees the time sees the set (vcpu.bpf.c, enter_guest). */
 		__sync_val_compare_and_swap(&irq->t_ns, 1, now);
 		ADD(v->waiting, 1);
 		return;
@@ -113,7 +127,8 @@ int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct thread_state *t = sender();
 	struct irq_state *irq;
-	__u64 now, begin, rows;
+	struct irq_set set;
+	__u64 now, begin;
 
 	if (!t)
 		return 0;
@@ -126,16 +141,16 @@ int ho_accept_irq(struct bpf_raw_tracepoint_args *ctx)
 	/* Never accepted (masked), and this is another interrupt of the same thread. */
 	if (now - begin > config.lost_after_ns)
 		return 0;
-	rows = t->msi_rows;
-	irq = bpf_map_lookup_elem(&irqs, &rows);
+	set = t->msi;
+	irq = bpf_map_lookup_elem(&irqs, &set);
 	if (!irq) {
 		lost(LOSS_LOOKUPS);
 		return 0;
 	}
 	ADD(irq->accepted, 1);
-	irq_hist_add(rows, STAGE_INJECT, since(begin, now));
+	irq_add(&set, STAGE_INJECT, since(begin, now));
 	t->accept_ns = now;
-	wait_for_entry(ctx->args[0], rows, now);
+	wait_for_entry(ctx->args[0], &set, now);
 	return 0;
 }
 
@@ -150,18 +165,18 @@ int ho_posted_irq(struct bpf_raw_tracepoint_args *ctx)
 	__u32 apicid = ctx->args[0];
 	struct irq_state *state;
 	struct vcpu_irqs *v;
-	__u64 rows;
+	struct irq_set set;
 	int i;
 
 	v = t && t->accept_ns ? bpf_map_lookup_elem(&vcpus, &apicid) : NULL;
 	if (!v || !v->in_guest)
 		return 0;
-	rows = t->msi_rows;
-	state = bpf_map_lookup_elem(&irqs, &rows);
+	set = t->msi;
+	state = bpf_map_lookup_elem(&irqs, &set);
 	for (i = 0; i < VCPU_IRQS; i++) {
 		struct accepted_irq *irq = &v->irq[i];
 
-		if (irq->t_ns != t->accept_ns || irq->rows != rows)
+		if (irq->t_ns != t->accept_ns || !same_set(&irq->set, &set))
 			continue;
 		/* The vCPU may have left and entered meanwhile: then it was taken there. */
 		if (__sync_val_compare_and_swap(&irq->t_ns, t->accept_ns, 0) != t->accept_ns)

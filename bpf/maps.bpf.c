@@ -25,7 +25,7 @@ struct uprobe_completed_map uprobe_completed SEC(".maps");
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
 __u32 gone = 0;
-__u32 threads_used = 0, kicks_used = 0, pasts = 0;
+__u32 threads_used = 0, kicks_used = 0, unknown_used = 0, pasts = 0;
 struct trace_seen seen = {};
 struct queue_binding binding = {};
 __u32 consumers_used = 0;

@@ -48,10 +48,10 @@ struct thread_state {
 	__u32 keep;	   /* a vCPU or a loop */
 
 	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
-	__u64 msi_rows;	 /* the queues it is for */
-	__u64 irqfd_ns;	 /* an irqfd fired; 0 = none, or not hooked */
-	__u64 msi_ns;	 /* begin of the injection; 0 = none under way */
-	__u64 accept_ns; /* of the last one accepted */
+	struct irq_set msi; /* whose it is */
+	__u64 irqfd_ns;	    /* an irqfd fired; 0 = none, or not hooked */
+	__u64 msi_ns;	    /* begin of the injection; 0 = none under way */
+	__u64 accept_ns;    /* of the last one accepted */
 
 	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
 	__u64 served; /* ever */
@@ -68,7 +68,7 @@ enum thread_event { EVENT_NONE = 0, EVENT_RUN = 1, EVENT_CONSUME = 2, EVENT_DONE
 
 /* An interrupt accepted for a vCPU that has not entered the guest since. */
 struct accepted_irq {
-	__u64 rows;
+	struct irq_set set;
 	__u64 t_ns; /* 0 = free, 1 = being written */
 };
 
@@ -109,7 +109,7 @@ struct stage_hists_map {
 struct irqs_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MODEL_MAX_IRQ_SETS);
-	__type(key, __u64);
+	__type(key, struct irq_set);
 	__type(value, struct irq_state);
 };
 
@@ -214,7 +214,7 @@ extern struct changes_map changes SEC(".maps");
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
-extern __u32 threads_used, kicks_used, pasts;
+extern __u32 threads_used, kicks_used, unknown_used, pasts;
 extern struct trace_seen seen;
 extern struct queue_binding binding; /* argument of ho_bind */
 extern __u32 consumers_used;

@@ -8,11 +8,16 @@
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
 int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n);
-int irq_hist_add(__u64 rows, __u32 stage, __u64 ns);
+int irq_hist_add(__u64 rows, __u64 message, __u32 stage, __u64 ns);
 
 static __always_inline void stage_hist_add(__u32 row, __u32 stage, __u64 ns)
 {
 	stage_hist_count(row, stage, ns, 1);
+}
+
+static __always_inline void irq_add(const struct irq_set *set, enum stage stage, __u64 ns)
+{
+	irq_hist_add(set->rows, (__u64)set->msi.data << 32 | set->msi.address, stage, ns);
 }
 
 /* Any context. NULL: this thread is not known. */

@@ -58,7 +58,8 @@ int ho_kvm_exit(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 {
 	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &index);
-	__u64 now, t_ns, rows;
+	struct irq_set set;
+	__u64 now, t_ns;
 	int i;
 
 	if (!v)
@@ -76,12 +77,12 @@ static __always_inline void enter_guest(struct thread_state *t, __u32 index)
 		/* Accepted this very moment: for the next entry. */
 		if (t_ns <= 1 || t_ns > now)
 			continue;
-		rows = irq->rows;
+		set = irq->set;
 		/* Whoever takes it out counts it: ho_posted_irq may do so at this very moment, and
 		 * the place be another's already. */
 		if (__sync_val_compare_and_swap(&irq->t_ns, t_ns, 0) != t_ns)
 			continue;
-		irq_hist_add(rows, STAGE_ENTER, since(t_ns, now));
+		irq_add(&set, STAGE_ENTER, since(t_ns, now));
 		ADD(v->waiting, -1);
 	}
 }

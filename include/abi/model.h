@@ -134,10 +134,16 @@ struct irq_key {
 };
 
 /*
- * Injection, by the set of queues (a bit for each row of the stats page) that were using the
- * message when it was sent; 0 = no queue's. A message is nobody's for long: the guest moves vectors
- * about.
+ * Whose interrupts are counted together: those of the queues (a bit for each row of the stats page)
+ * that were using the message when it was sent; rows = 0: no queue's. A message is nobody's for
+ * long: the guest moves vectors about. Of a VMM that tells nothing it may be learned only later
+ * whose a message is: till then it is counted by itself, as far as there is room.
  */
+struct irq_set {
+	__u64 rows;
+	struct irq_key msi; /* all 0 unless rows is */
+};
+
 struct irq_state {
 	__u64 signalled; /* kvm_msi_set_irq: an irqfd fired or a message was sent */
 	__u64 accepted;
@@ -280,6 +286,7 @@ enum loss {
 #define MODEL_MAX_KICK_KEYS 8192
 #define MODEL_KICK_RESERVE  512
 #define MODEL_MAX_IRQ_SETS  256	 /* sets of queues that share a message */
+#define MODEL_MAX_UNKNOWN   64	 /* of those: messages of nobody known */
 #define MODEL_MAX_MESSAGES  1024 /* in use at once */
 #define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */
 #define MODEL_MAX_THREADS   2048 /* those of note that have ended too */
@@ -299,6 +306,7 @@ _Static_assert(sizeof(struct queue_binding) == sizeof(struct queue_ways) + 16 + 
 _Static_assert(sizeof(struct vm_change) == 3 * 8 + 6 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
+_Static_assert(sizeof(struct irq_set) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct queue_place) == 24, "map layout is ABI");
 _Static_assert(sizeof(struct thread_row) == 8 + 18 * 8 + 8 * 8, "map layout is ABI");

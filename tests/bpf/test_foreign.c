@@ -253,98 +253,6 @@ static void test_foreign__bound_anew(void **state)
 	assert_int_equal(other_row(f, 1).kicks, 2);
 }
 
-/* An interrupt after a kick was handled; one with no kick since the last shows a spin, unless the
- * thread slept meanwhile: then a request of before has ended. */
-static void test_foreign__polled_by_interrupts(void **state)
-{
-	struct fake_other *f = *state;
-	const struct queue_state *q;
-	const struct loop_state *loop;
-	struct kernel_queue queue;
-
-	NEED_PRIVILEGE();
-	queue = other_queue(f, 0);
-	queue.msi = (struct irq_key){ MSI, 0x41 };
-	other_bind(f, 0, &queue);
-	other_kick(f, 0);
-	other_wait(f, 1);
-	other_irq(f, MSI, 0x41);
-	q = &other_view(f)->queue[0];
-	assert_int_equal(q->interrupts, 1);
-	assert_int_equal(q->polled, 0);
-	other_irqs(f, MSI, 0x41, 3);
-	q = &other_view(f)->queue[0];
-	assert_int_equal(q->interrupts, 4);
-	assert_int_equal(q->polled, 2);
-	assert_int_equal(q->polled_asleep, 1);
-	assert_true(q->last_irq_ns && q->last_serve_ns >= q->last_irq_ns);
-	loop = other_loop(f);
-	assert_int_equal(loop->irqs, 4);
-	assert_int_equal(loop->polled_irqs, 2);
-}
-
-/* A spin finds the work, its interrupt is sent, and then only its kick is read: one arrival. */
-static void test_foreign__spin_was_faster(void **state)
-{
-	struct fake_other *f = *state;
-	struct kernel_queue queue;
-	struct kick_state row;
-
-	NEED_PRIVILEGE();
-	queue = other_queue(f, 0);
-	queue.msi = (struct irq_key){ MSI, 0x41 };
-	other_bind(f, 0, &queue);
-	other_write(f, OTHER_GPA, 0);
-	other_go_on(f);
-	other_irq(f, MSI, 0x41);
-	other_signal(f, 0);
-	other_wait(f, 1);
-	assert_int_equal(other_view(f)->queue[0].polled_asleep, 1);
-	row = other_row(f, 0);
-	assert_int_equal(row.met_awake, 1);
-	assert_int_equal(row.notified + row.busy + row.lost, 0);
-	assert_int_equal(row.spurious, 1);
-	/* The next kick announces something again. */
-	other_kick(f, 0);
-	other_wait(f, 2);
-	row = other_row(f, 0);
-	assert_int_equal(row.notified + row.busy, 1);
-	assert_int_equal(row.spurious, 1);
-}
-
-/* A message that nobody was told of goes to the queue whose kick preceded it, and is voted for. */
-static void test_foreign__votes(void **state)
-{
-	struct fake_other *f = *state;
-	const struct kernel_view *v;
-	uint64_t votes[OTHER_QUEUES] = { 0 };
-	unsigned int i;
-
-	NEED_PRIVILEGE();
-	for (i = 0; i < 6; i++) {
-		other_kick(f, i & 1);
-		other_wait(f, i + 1);
-		other_irq(f, MSI, 0x41 + (i & 1));
-	}
-	other_irq(f, MSI, 0x50); /* after no kick of one queue alone: nobody's */
-	other_hold(f);
-	other_kick(f, 0);
-	other_kick(f, 1);
-	other_release(f);
-	other_wait(f, 8);
-	other_irq(f, MSI, 0x41);
-	v = other_view(f);
-	assert_int_equal(v->n_votes, 2);
-	for (i = 0; i < v->n_votes; i++) {
-		assert_int_equal(v->vote[i].vote.msi.data, 0x41 + v->vote[i].vote.row);
-		votes[v->vote[i].vote.row] += v->vote[i].count;
-	}
-	assert_int_equal(votes[0], 3);
-	assert_int_equal(votes[1], 3);
-	assert_int_equal(v->queue[0].interrupts, 3);
-	assert_int_equal(v->queue[1].interrupts, 3);
-}
-
 static void show_account(const struct loop_state *l)
 {
 	print_message("# handling %" PRIu64 ", polled %" PRIu64 ", waste %" PRIu64 ", run %" PRIu64
@@ -466,9 +374,6 @@ int main(void)
 		TEST(signal_without_kick, poll),
 		TEST(by_value, poll),
 		TEST(bound_anew, poll),
-		TEST(polled_by_interrupts, poll),
-		TEST(spin_was_faster, poll),
-		TEST(votes, poll),
 		TEST(account, poll),
 		TEST(account, poll_tp),
 		TEST(account, poll_sys_exit),

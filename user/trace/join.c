@@ -142,12 +142,20 @@ static void add_irq(struct report_stage stage[STAGES], const struct irq_state *i
 	hist_merge(&stage[STAGE_ENTER].hist, &hist);
 }
 
+static bool irq_is_of_row(const struct tracer *t, const struct irq_set *set, unsigned int i)
+{
+	const struct stats_queue *q = &t->now->queue[i];
+
+	return set->rows & 1ull << i || (set->msi.address && set->msi.address == q->msi_addr &&
+					 set->msi.data == q->msi_data);
+}
+
 static void join_irqs(struct tracer *t, struct report_queue *q, unsigned int i)
 {
 	uint32_t n;
 
 	for (n = 0; n < t->view.n_irqs; n++) {
-		if (!(t->view.irq[n].rows & 1ull << i))
+		if (!irq_is_of_row(t, &t->view.irq[n].set, i))
 			continue;
 		q->injected += t->view.irq[n].state.accepted;
 		q->posted += t->view.irq[n].state.posted;
@@ -283,9 +291,14 @@ void join_queues(struct tracer *t, struct report *r, int64_t now_ns)
  * queue. */
 void join_irq_total(struct tracer *t, struct report *r)
 {
+	unsigned int i;
 	uint32_t n;
 
-	for (n = 0; n < t->view.n_irqs; n++)
-		if (t->view.irq[n].rows)
+	for (n = 0; n < t->view.n_irqs; n++) {
+		for (i = 0; i < STATS_MAX_QUEUES; i++)
+			if (irq_is_of_row(t, &t->view.irq[n].set, i))
+				break;
+		if (i < STATS_MAX_QUEUES)
 			add_irq(r->stage, &t->view.irq[n].state);
+	}
 }

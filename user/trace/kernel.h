@@ -105,7 +105,7 @@ struct kernel_kick {
 };
 
 struct kernel_irq {
-	uint64_t rows; /* of the queues that used the message; 0 = no queue's */
+	struct irq_set set;
 	struct irq_state state;
 };
 

@@ -55,7 +55,7 @@ struct irq_state *fake_irq(struct tracer *t, uint64_t rows)
 {
 	struct kernel_view *v = &t->view;
 
-	v->irq[v->n_irqs].rows = rows;
+	v->irq[v->n_irqs].set.rows = rows;
 	return &v->irq[v->n_irqs++].state;
 }
 

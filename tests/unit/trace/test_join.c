@@ -257,6 +257,31 @@ static void test_join__vectors_part(void **state)
 	report_free(r);
 }
 
+/* What came before it was known whose the message is belongs to its queue all the same. */
+static void test_join__message_learned_late(void **state)
+{
+	struct tracer *t = *state;
+	struct report *r;
+
+	fake_irq(t, FAKE_BIT)->accepted = 4;
+	fake_irq(t, 0)->accepted = 2;
+	t->view.irq[1].set.msi = (struct irq_key){ 0xfee00000, 0x41 };
+	fake_hist_add(&t->view.irq[1].state.inject, 300);
+	fake_irq(t, 0)->accepted = 8;
+	t->view.irq[2].set.msi = (struct irq_key){ 0xfee00000, 0x42 };
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].injected, 4);
+	assert_int_equal(r->stage[STAGE_INJECT].hist.count, 0);
+	report_free(r);
+	fake_queue(t)->msi_addr = 0xfee00000;
+	fake_queue(t)->msi_data = 0x41;
+	r = fake_join(t);
+	assert_int_equal(r->queue[0].injected, 6);
+	assert_int_equal(r->queue[0].stage[STAGE_INJECT].hist.count, 1);
+	assert_int_equal(r->stage[STAGE_INJECT].hist.count, 1);
+	report_free(r);
+}
+
 /* An address that had another queue before keeps apart what was counted for it. */
 static void test_join__address_of_two_queues(void **state)
 {
@@ -431,6 +456,7 @@ int main(void)
 		TEST(moved_queue_keeps_its_past),
 		TEST(shared_vector),
 		TEST(vectors_part),
+		TEST(message_learned_late),
 		TEST(address_of_two_queues),
 		TEST(other_addresses),
 		TEST(queue_names_its_loop),
