@@ -116,6 +116,10 @@ static __always_inline void bind_message(__u32 row, const struct irq_key *old)
 {
 	struct irq_key was = *old, is = binding.msi;
 
+	if (is.address && binding.msi_seen)
+		rows_with_message |= 1ull << row;
+	else
+		rows_with_message &= ~(1ull << row);
 	if (was.address == is.address && was.data == is.data)
 		return;
 	if (was.address)

@@ -30,6 +30,7 @@ struct trace_seen seen = {};
 struct queue_binding binding = {};
 __u32 consumers_used = 0;
 __u32 rows_bound = 0;
+__u64 rows_with_message = 0;
 __u32 sys_exit_reads = 0, sys_exit_ioctls = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

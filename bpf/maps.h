@@ -219,6 +219,7 @@ extern struct trace_seen seen;
 extern struct queue_binding binding; /* argument of ho_bind */
 extern __u32 consumers_used;
 extern __u32 rows_bound;		      /* that have a queue */
+extern __u64 rows_with_message;		      /* a bit for each row whose message is no guess */
 extern __u32 sys_exit_reads, sys_exit_ioctls; /* 1 = ho_sys_exit is to look at these */
 
 /* What new entries start as; too large for the stack of a program. */

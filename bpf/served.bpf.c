@@ -171,11 +171,16 @@ static __always_inline bool interrupted(__u32 row, __u32 tid, bool slept, __u64 
 	return kicked;
 }
 
-/* Several queues may share a message: those that have something to say, else all. */
+/*
+ * Several queues may share a message: those that have something to say, else all. One that nobody
+ * is known for may be of a queue whose message is not known either; else it is another device's.
+ */
 static __always_inline __u64 whose(const struct thread_state *t, __u64 rows)
 {
+	__u64 open = t->open & ~rows_with_message, served = t->served & ~rows_with_message;
+
 	if (!rows)
-		return single(t->open) ? t->open : single(t->served) ? t->served : 0;
+		return single(open) ? open : single(served) ? served : 0;
 	if (single(rows))
 		return rows;
 	return rows & t->open ?: rows & t->served ?: rows;

@@ -179,6 +179,8 @@ struct queue_binding {
 	__u32 n_fds;
 	__s32 fd[QUEUE_FDS];
 	__u32 consumer_tid; /* 0 = a thread of the VMM that reads the eventfd */
+	__u32 msi_seen;	    /* 1 = it came after kicks of this queue alone; 0 = a guess */
+	__u32 pad;
 };
 
 /* An ioctl by which the VM registered or dropped something, after it has succeeded. */
@@ -301,7 +303,7 @@ _Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 3 * 8, "
 _Static_assert(sizeof(struct queue_state) == 9 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");
-_Static_assert(sizeof(struct queue_binding) == sizeof(struct queue_ways) + 16 + 6 * 4,
+_Static_assert(sizeof(struct queue_binding) == sizeof(struct queue_ways) + 16 + 8 * 4,
 	       "map layout is ABI");
 _Static_assert(sizeof(struct vm_change) == 3 * 8 + 6 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct exit_key) == 16, "map layout is ABI");

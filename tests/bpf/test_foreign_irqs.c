@@ -99,6 +99,34 @@ static void test_foreign_irqs__votes(void **state)
 	assert_int_equal(v->queue[1].interrupts, 3);
 }
 
+/* Whose queues all have messages of their own sends for something else too, at any moment. */
+static void test_foreign_irqs__of_another_device(void **state)
+{
+	struct fake_other *f = *state;
+	struct kernel_queue queue;
+	const struct kernel_view *v;
+
+	NEED_PRIVILEGE();
+	queue = other_queue(f, 0);
+	queue.msi = (struct irq_key){ MSI, 0x41 };
+	queue.msi_seen = true;
+	other_bind(f, 0, &queue);
+	other_kick(f, 0);
+	other_wait(f, 1);
+	other_irq(f, MSI, 0x50);
+	other_irq(f, MSI, 0x41);
+	other_irqs(f, MSI, 0x50, 3);
+	v = other_view(f);
+	assert_int_equal(v->queue[0].interrupts, 1);
+	assert_int_equal(v->queue[0].polled + v->queue[0].polled_asleep, 0);
+	assert_int_equal(other_loop(f)->polled_irqs, 0);
+	/* If its own was but a guess the guess may be wrong. */
+	queue.msi_seen = false;
+	other_bind(f, 0, &queue);
+	other_irq(f, MSI, 0x50);
+	assert_int_equal(other_view(f)->queue[0].interrupts, 2);
+}
+
 /* Nor is it lost if two queues' kicks were consumed before an interrupt of one that is not known
  * yet: it is counted as the message's own. */
 static void test_foreign_irqs__unknown_messages(void **state)
@@ -149,10 +177,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_foreign_irqs__##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(polled_by_interrupts),
-		TEST(spin_was_faster),
-		TEST(votes),
-		TEST(unknown_messages),
+		TEST(polled_by_interrupts), TEST(spin_was_faster),  TEST(votes),
+		TEST(of_another_device),    TEST(unknown_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,9 +34,10 @@ done_testing() {
 	echo "1..$tests"
 }
 
-# wait_for SECONDS command...: tries it ten times a second until it succeeds.
+# wait_for SECONDS command...: tries it ten times a second until it succeeds. It gives up after four
+# times as many: SECONDS are a quiet machine's, and who tests may have a busy one.
 wait_for() {
-	local left=$(($1 * 10))
+	local left=$(($1 * 40))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $((left -= 1)) -gt 0 ] || return 1

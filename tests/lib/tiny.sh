@@ -9,7 +9,7 @@ declare -A tiny_in tiny_out
 # tiny_line NAME: its next line is in $line.
 tiny_line() {
 	line=
-	read -rt 60 -u "${tiny_out[$1]}" line || {
+	read -rt 300 -u "${tiny_out[$1]}" line || {
 		echo "$1 has nothing to say"
 		cat "$tmp/$1.tiny"
 		return 1

@@ -36,7 +36,7 @@ static const char usage[] =
 	"  --consumer-process the consumers are threads of a child\n"
 	"  --churn            a thread registers and drops other ioeventfds all the time\n"
 	"  --run              `go` and `end` at once, no standard input\n"
-	"  --limit SECONDS    dies of SIGALRM then (120)\n";
+	"  --limit SECONDS    dies of SIGALRM then (900)\n";
 
 static const struct option table[] = {
 	{ "queues", required_argument, NULL, 'q' },
@@ -188,7 +188,7 @@ void options_parse(struct options *o, int argc, char **argv)
 			       .vcpus = 1,
 			       .len = 2,
 			       .spacing = 4,
-			       .limit_s = 120,
+			       .limit_s = 900,
 			       .styles = 1,
 			       .kicks = 1000,
 			       .never_drain = -1 };

@@ -121,6 +121,7 @@ static void take_queue(const struct foreign *f, struct foreign_row *row, const s
 	for (i = 0; i < queue.n_fds; i++)
 		queue.fd[i] = q->eventfd.fd[i];
 	queue.msi = row->to_tell.msi;
+	queue.msi_seen = row->to_tell.msi_seen;
 	row->present = true;
 	row->had_eventfd |= queue.ctx || queue.n_fds;
 	if (!has_way(q, &row->first))

@@ -18,10 +18,13 @@ static bool same_message(const struct irq_key *a, const struct irq_key *b)
 
 static void set_message(struct foreign_row *row, const struct irq_key *msi, enum evidence evidence)
 {
+	bool seen = evidence == EVIDENCE_EXACT;
+
 	row->msi_evidence = evidence;
-	if (same_message(&row->to_tell.msi, msi))
+	if (same_message(&row->to_tell.msi, msi) && row->to_tell.msi_seen == seen)
 		return;
 	row->to_tell.msi = *msi;
+	row->to_tell.msi_seen = seen;
 	row->stale = true;
 }
 

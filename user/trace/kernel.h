@@ -87,6 +87,7 @@ struct kernel_queue {
 	uint32_t n_fds;
 	int32_t fd[4];
 	struct irq_key msi; /* all 0 = not known */
+	bool msi_seen;	    /* it came after kicks of this queue alone; else a guess */
 	/* Only of a consumer that is no thread of the VMM or reads no eventfd (vhost): its queues
 	 * are looked at whenever it runs. Else 0. */
 	uint32_t consumer_tid;

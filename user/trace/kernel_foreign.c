@@ -47,6 +47,7 @@ int kernel_bind(struct kernel *k, uint32_t row, const struct kernel_queue *queue
 		binding->fd[binding->n_fds++] = queue->fd[i];
 	binding->ctx = queue->ctx;
 	binding->msi = queue->msi;
+	binding->msi_seen = queue->msi_seen;
 	binding->consumer_tid = queue->consumer_tid;
 	return bpf_prog_test_run_opts(bpf_program__fd(kernel_program_of(k, PROGRAM_BIND)), &opts);
 }
