@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs in the machine: test programs one after the other, their TAP to standard output. One that
 # ends badly without saying so is a failed test.
-seconds=300
+seconds=900
 tap=$(mktemp) && trap 'rm -f "$tap"' EXIT
 for program; do
 	echo "# $program"
