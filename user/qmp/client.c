@@ -2,7 +2,7 @@
 /*
  * The QMP client: one command at a time, its answer found by id, events dropped. Whatever breaks
  * the order of things (silence, garbage, a foreign id) ends the connection: a late answer must not
- * be taken for the next command's. Neighbours: framing.c.
+ * be taken for the next command's. Neighbours: framing.c, socket.c.
  */
 #include <handoff/qmp.h>
 
@@ -13,11 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <handoff/clock.h>
 #include "client.h"
 #include "framing.h"
+#include "socket.h"
 
 struct qmp_client {
 	int fd;
@@ -164,20 +164,21 @@ static json_t *client_answer(struct qmp_client *c, int64_t deadline_ns, int *ret
 	return NULL;
 }
 
+/* With its newline in one piece: a server may end by the command, and so before a second one. */
 static int client_send(struct qmp_client *c, const char *command, json_t *arguments,
 		       int64_t deadline_ns, struct error *err)
 {
 	json_t *message = json_pack("{s:s, s:o*, s:I}", "execute", command, "arguments", arguments,
 				    "id", ++c->id);
 	char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+	size_t n = text ? strlen(text) : 0;
 	int ret;
 
 	json_decref(message);
 	if (!text)
 		return error_set(err, -ENOMEM, "its arguments cannot be written as JSON");
-	ret = client_write(c, text, strlen(text), deadline_ns, err);
-	if (!ret)
-		ret = client_write(c, "\n", 1, deadline_ns, err);
+	text[n] = '\n'; /* for the NUL, which nobody needs */
+	ret = client_write(c, text, n + 1, deadline_ns, err);
 	free(text);
 	return ret;
 }
@@ -307,27 +308,17 @@ static void connect_failed(const char *path, int errnum, struct error *err)
 		error_set(err, errnum, "cannot connect: %s", strerror(-errnum));
 }
 
-/* A connected socket, or -errno with err. Does not wait: a full backlog is -EAGAIN. */
 static int connect_to(const char *path, struct error *err)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-	int fd, ret = 0;
+	struct sockaddr_un address;
+	int fd = qmp_socket_address(path, &address, err);
 
-	if (!len || len >= sizeof(address.sun_path))
-		return error_set(err, -EINVAL, "a socket's path has 1 to %zu characters",
-				 sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, len);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return error_set(err, -errno, "socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		ret = -errno;
-	if (!ret)
 		return fd;
-	close(fd);
-	connect_failed(path, ret, err);
-	return ret;
+	fd = qmp_socket_connect(&address);
+	if (fd < 0)
+		connect_failed(path, fd, err);
+	return fd;
 }
 
 struct qmp_client *qmp_client_new(const char *path, uint64_t timeout_ns, struct error *err)

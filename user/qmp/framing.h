@@ -15,23 +15,30 @@
 #define QMP_MAX_BYTES (4u << 20) /* of one message */
 #define QMP_MAX_DEPTH 64u
 
-/* Zeroed before its first use. */
+/* Zeroed before its first use, but for max_bytes. */
 struct qmp_framing {
-	char *text; /* the message so far */
+	size_t max_bytes; /* of one message; 0 = QMP_MAX_BYTES */
+	char *text;	  /* the message so far */
 	size_t len, size;
 	unsigned int depth;
 	bool in_string, escaped;
+	bool skipping; /* to the end of the line */
 };
 
 /*
  * Takes bytes up to the end of the next message; *used = how many. 1: a message is whole, and is to
  * be taken before more is fed; 0: all bytes used, more are needed. -EPROTO (no message begins like
- * that), -EMSGSIZE (too large, too deep) or -ENOMEM with err: the stream has no next message.
+ * that), -EMSGSIZE (too large, too deep) or -ENOMEM with err: the stream has no next message,
+ * unless qmp_framing_skip_line finds one.
  */
 int qmp_framing_feed(struct qmp_framing *f, const char *bytes, size_t n, size_t *used,
 		     struct error *err) MUST_CHECK;
 
-/* The whole message, the caller's reference; NULL with err: it is no JSON object. */
+/* After a failure: gives up what was begun, and what comes before the next newline. */
+void qmp_framing_skip_line(struct qmp_framing *f);
+
+/* The whole message, the caller's reference; NULL with err: it is no JSON object, and the next
+ * message may be fed. */
 json_t *qmp_framing_take(struct qmp_framing *f, struct error *err) MUST_CHECK;
 
 void qmp_framing_release(struct qmp_framing *f);

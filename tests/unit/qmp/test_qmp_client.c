@@ -41,7 +41,7 @@ static struct server server_say(bool then_close, const char *const packets[])
 #define SAY(...)     server_say(false, (const char *const[]){ __VA_ARGS__, NULL })
 #define SAY_END(...) server_say(true, (const char *const[]){ __VA_ARGS__, NULL })
 
-/* The next packet the client sent; each command is two, its text and a newline. */
+/* The next packet the client sent: a command and its newline. */
 static void assert_received(struct server *s, const char *text)
 {
 	char got[256];
@@ -59,8 +59,7 @@ static struct qmp_client *connected(struct server *s, uint64_t timeout_ns)
 
 	if (!c)
 		fail_msg("%s", err.msg);
-	assert_received(s, "{\"execute\":\"qmp_capabilities\",\"id\":1}");
-	assert_received(s, "\n");
+	assert_received(s, "{\"execute\":\"qmp_capabilities\",\"id\":1}\n");
 	return c;
 }
 
@@ -103,8 +102,7 @@ static void test_qmp_client__asks_and_gets_the_answer(void **state)
 	json_t *answer = qmp_client_call(c, "qom-get", json_pack("{s:s}", "path", "/a"), NULL);
 
 	assert_int_equal(json_integer_value(json_array_get(answer, 0)), 7);
-	assert_received(&s, "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/a\"},\"id\":2}");
-	assert_received(&s, "\n");
+	assert_received(&s, "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/a\"},\"id\":2}\n");
 	json_decref(answer);
 	answer = qmp_client_call(c, "stop", NULL, NULL);
 	assert_string_equal(json_string_value(answer), "x");
@@ -195,7 +193,7 @@ static void test_qmp_client__bounds_what_it_takes(void **state)
 
 	assert_int_equal(pthread_create(&feeder, NULL, feed_for_ever, &s), 0);
 	assert_null(qmp_client_call(c, "query-x", NULL, &err));
-	assert_string_equal(err.msg, "query-x: a message is larger than 4 MiB");
+	assert_string_equal(err.msg, "query-x: a message is larger than 4096 KiB");
 	qmp_client_free(c);
 	assert_int_equal(pthread_join(feeder, NULL), 0);
 	close(s.fd);

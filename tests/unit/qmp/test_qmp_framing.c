@@ -3,6 +3,7 @@
 #include <lib/tap.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "framing.h"
@@ -145,6 +146,40 @@ static void test_qmp_framing__bounds_the_depth(void **state)
 	json_decref(last);
 }
 
+/* Whatever failed, the next line is as good as the first; the same where the newline comes later.
+ */
+static void test_qmp_framing__finds_the_next_line(void **state)
+{
+	static const char *const bad[] = { "x{", "{\"a", "{\"a\": \xff{{", "{\"b\":[\xff\"" };
+	struct qmp_framing f = {};
+	struct error err;
+	size_t used, i, n;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		char text[64];
+
+		n = (size_t)snprintf(text, sizeof(text), "%s\n{}", bad[i]);
+		for (size_t piece = 1; piece <= n; piece++) {
+			unsigned int failures = 0, messages = 0;
+
+			for (size_t at = 0; at < n; at += used) {
+				int ret = qmp_framing_feed(&f, text + at, MIN(piece, n - at), &used,
+							   &err);
+
+				failures += ret < 0;
+				if (ret < 0)
+					qmp_framing_skip_line(&f);
+				messages += ret == 1;
+				if (ret == 1)
+					json_decref(qmp_framing_take(&f, &err));
+			}
+			assert_int_equal(failures, 1);
+			assert_int_equal(messages, 1);
+		}
+	}
+	qmp_framing_release(&f);
+}
+
 /* Numbers past 2^63, which QEMU sends for unsigned properties, do not make a message unreadable. */
 static void test_qmp_framing__reads_large_numbers(void **state)
 {
@@ -167,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_qmp_framing__refuses_what_is_no_json),
 		cmocka_unit_test(test_qmp_framing__bounds_the_size),
 		cmocka_unit_test(test_qmp_framing__bounds_the_depth),
+		cmocka_unit_test(test_qmp_framing__finds_the_next_line),
 		cmocka_unit_test(test_qmp_framing__reads_large_numbers),
 	};
 
