@@ -263,6 +263,11 @@ $(patsubst %,test-unit-%,$(unit_folders)): test-unit-%: $$(call unit_bins,$$*)
 	@$(run_tests) $^ $(wildcard tests/unit/$*/test_*.sh)
 $(patsubst %,test-%,$(filter-out $(TEST_LEVELS),$(unit_folders))): test-%: test-unit-%
 
+FUZZ_RUNS ?= 1000000
+fuzz_bins := $(filter %_fuzz,$(call test_bins,unit))
+fuzz: $(fuzz_bins) ## the fuzzers, longer: FUZZ_RUNS inputs where that can be chosen; ASAN=1 fits
+	@HANDOFF_FUZZ_RUNS=$(FUZZ_RUNS) $(run_tests) -v -t 7200 $^
+
 seed: all $$(call test_bins,seed) ## show the three founding stack traces, caught live
 	@$(run_tests) -v $(call level_tests,seed)
 
