@@ -25,6 +25,7 @@ struct BlockDriverState;
 #define BDRV_REQUEST_NIOV 1024 /* iovecs of one request at most */
 
 enum blk_request_type { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES };
+#define BLK_REQUEST_TYPES (BLK_WRITE_ZEROES + 1)
 
 /*
  * One request. Caller's memory, one allocation for its whole life: nothing is allocated on the way
@@ -103,6 +104,9 @@ void bdrv_unref(struct BlockDriverState *bs);
 int64_t bdrv_getlength(const struct BlockDriverState *bs); /* bytes; any thread */
 struct AioContext *bdrv_get_aio_context(const struct BlockDriverState *bs);
 bool bdrv_is_read_only(const struct BlockDriverState *bs);
+const char *bdrv_get_format_name(const struct BlockDriverState *bs); /* "file", "null", "delay" */
+/* What a filter passes its requests on to; NULL for other nodes. No reference. */
+struct BlockDriverState *bdrv_filter_bs(const struct BlockDriverState *bs);
 
 /*
  * Nest. begin returns when no request is in flight in the node or above it; until end, new ones are
@@ -153,6 +157,7 @@ struct BlockBackend *blk_new(const char *name, struct BlockDriverState *root,
  */
 void blk_unref(struct BlockBackend *blk);
 const char *blk_name(const struct BlockBackend *blk);
+struct BlockDriverState *blk_bs(const struct BlockBackend *blk); /* the root; no reference */
 /* ops NULL: the device is gone. In a drained section new ops' drained_begin is called at once. */
 void blk_set_dev_ops(struct BlockBackend *blk, const struct BlockDevOps *ops, void *opaque);
 /*
@@ -165,6 +170,14 @@ struct AioContext *blk_get_aio_context(const struct BlockBackend *blk); /* any t
 /* Drains, moves the graph, resumes. 0, or -EPERM with err and nothing moved. */
 FRAME int blk_set_aio_context(struct BlockBackend *blk, struct AioContext *ctx,
 			      struct error *err) MUST_CHECK;
+
+/* Requests that ended, by enum blk_request_type; bytes are those of the ones that went well. */
+struct blk_counters {
+	uint64_t done, bytes, failed;
+};
+
+/* Each figure whole, though not all of the same moment. Any thread. */
+struct blk_counters blk_get_counters(const struct BlockBackend *blk, enum blk_request_type type);
 
 int64_t blk_getlength(const struct BlockBackend *blk); /* bytes; any thread */
 bool blk_is_read_only(const struct BlockBackend *blk); /* any thread */

@@ -83,6 +83,11 @@ const char *blk_name(const struct BlockBackend *blk)
 	return blk->name;
 }
 
+struct BlockDriverState *blk_bs(const struct BlockBackend *blk)
+{
+	return blk->root->bs;
+}
+
 void blk_set_dev_ops(struct BlockBackend *blk, const struct BlockDevOps *ops, void *opaque)
 {
 	assert_main_context();

@@ -172,6 +172,8 @@ struct BlockBackend {
 	 * this is the only place that counts it: nodes do not.
 	 */
 	atomic_uint in_flight;
+	/* Written where requests end, in the backend's context. */
+	struct blk_counters counters[BLK_REQUEST_TYPES];
 	/* The root is drained; it counts how often. Written by the main context. */
 	atomic_bool quiesced;
 

@@ -148,6 +148,19 @@ struct AioContext *bdrv_get_aio_context(const struct BlockDriverState *bs)
 	return bs->ctx;
 }
 
+const char *bdrv_get_format_name(const struct BlockDriverState *bs)
+{
+	return bs->drv->name;
+}
+
+/* No driver of ours has several children. */
+struct BlockDriverState *bdrv_filter_bs(const struct BlockDriverState *bs)
+{
+	if (list_empty(&bs->children))
+		return NULL;
+	return list_first_entry(&bs->children, struct BdrvChild, children_node)->bs;
+}
+
 bool bdrv_is_read_only(const struct BlockDriverState *bs)
 {
 	return bs->read_only;

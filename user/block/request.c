@@ -91,10 +91,44 @@ static int blk_check_request(const struct BlockBackend *blk, const struct BlkReq
 
 /* --- the way of a request -------------------------------------------------------------------- */
 
+/* The backend's context is the only writer; others read whole figures. */
+static void count_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Before cb: the request may be gone afterwards. */
+static void blk_count(struct BlockBackend *blk, const struct BlkRequest *req, int ret)
+{
+	struct blk_counters *c;
+
+	if (unlikely(req->type >= BLK_REQUEST_TYPES))
+		return;
+	c = &blk->counters[req->type];
+	if (unlikely(ret < 0)) {
+		count_add(&c->failed, 1);
+		return;
+	}
+	count_add(&c->done, 1);
+	count_add(&c->bytes, (uint64_t)req->bytes);
+}
+
+struct blk_counters blk_get_counters(const struct BlockBackend *blk, enum blk_request_type type)
+{
+	const struct blk_counters *c = &blk->counters[type];
+
+	return (struct blk_counters){
+		.done = __atomic_load_n(&c->done, __ATOMIC_RELAXED),
+		.bytes = __atomic_load_n(&c->bytes, __ATOMIC_RELAXED),
+		.failed = __atomic_load_n(&c->failed, __ATOMIC_RELAXED),
+	};
+}
+
 static void blk_complete(struct BlkRequest *req, int ret)
 {
 	struct BlockBackend *blk = req->blk;
 
+	blk_count(blk, req, ret);
 	if (req->t_submit_ns)
 		req->t_complete_ns = clock_ns();
 	req->cb(req, ret); /* req may be gone or under way again */

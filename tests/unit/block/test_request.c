@@ -240,10 +240,37 @@ static void test_request__queued_ones_can_be_cancelled(void **state)
 	blk_unref(d.blk);
 }
 
+/* Each kind is counted by itself when it ends; bytes only of what went well. */
+static void test_request__is_counted(void **state)
+{
+	static const int64_t bytes[BLK_REQUEST_TYPES] = { 512, 1024, 0, 2048, 4096 };
+	struct blk_counters c;
+	char buf[1024];
+	struct disk d;
+
+	disk_new(&d);
+	for (unsigned int type = 0; type < BLK_REQUEST_TYPES; type++) {
+		void *data = type <= BLK_WRITE ? buf : NULL;
+
+		assert_int_equal(request_run(d.blk, type, 0, data, bytes[type]), 0);
+		assert_int_equal(request_run(d.blk, type, 0, data, bytes[type]), 0);
+		if (type != BLK_FLUSH)
+			assert_int_equal(request_run(d.blk, type, HOLD_BYTES, data, 512), -EIO);
+	}
+	for (unsigned int type = 0; type < BLK_REQUEST_TYPES; type++) {
+		c = blk_get_counters(d.blk, type);
+		assert_int_equal(c.done, 2);
+		assert_int_equal(c.bytes, 2 * bytes[type]);
+		assert_int_equal(c.failed, type != BLK_FLUSH);
+	}
+	blk_unref(d.blk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request__checks_range),
+		cmocka_unit_test(test_request__is_counted),
 		cmocka_unit_test(test_request__checks_iovec),
 		cmocka_unit_test(test_request__checks_type),
 		cmocka_unit_test(test_request__read_only),
