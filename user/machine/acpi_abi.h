@@ -74,8 +74,7 @@ struct acpi_fadt {
 
 #define FADT_WBINVD	   (1u << 0)
 #define FADT_PROC_C1	   (1u << 2)
-#define FADT_PWR_BUTTON	   (1u << 4) /* no button in the fixed registers */
-#define FADT_SLP_BUTTON	   (1u << 5) /* likewise */
+#define FADT_SLP_BUTTON	   (1u << 5) /* no sleep button in the fixed registers */
 #define FADT_FIX_RTC	   (1u << 6) /* no RTC alarm in the fixed registers */
 #define FADT_TMR_VAL_EXT   (1u << 8) /* PM timer of 32 bits */
 #define FADT_RESET_REG_SUP (1u << 10)

@@ -52,6 +52,6 @@ void acpi_fadt_fill(struct acpi_fadt *fadt)
 	fadt->p_lvl2_lat = NO_C2_LATENCY;
 	fadt->p_lvl3_lat = NO_C3_LATENCY;
 	fadt->iapc_boot_arch = BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_CMOS_RTC;
-	fadt->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON |
-		      FADT_FIX_RTC | FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP;
+	fadt->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_FIX_RTC |
+		      FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP;
 }

@@ -69,6 +69,12 @@ void power_alarm(struct power *p)
 	update_sci(p);
 }
 
+void power_press_button(struct power *p)
+{
+	p->status |= PM1_POWER;
+	update_sci(p);
+}
+
 /* Bytes 0-1 status, 2-3 enable, 4-5 control. */
 static uint16_t *register_at(struct power *p, uint64_t addr)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ACPI fixed hardware: PM1 event and control registers, PM timer. No buttons, no wake events, no
- * SMM: what can happen is that the guest turns the power off, and that the timer's top bit changes.
+ * ACPI fixed hardware: PM1 event and control registers, PM timer, power button. No sleep button, no
+ * wake events, no SMM: what can happen is that the guest turns the power off, that the button is
+ * pressed, and that the timer's top bit changes.
  * Everything under the BQL. Source of rules: ACPI 6.3, 4.8.3.
  */
 #ifndef MACHINE_POWER_H
@@ -50,5 +51,7 @@ struct power {
 void power_init(struct power *p, const struct power_ops *ops, void *opaque);
 void power_release(struct power *p);
 void power_alarm(struct power *p);
+/* The power button is pressed: asks the guest to turn itself off (4.8.3.2). */
+void power_press_button(struct power *p);
 
 #endif

@@ -12,8 +12,9 @@
 #define CONTROL (POWER_PORT + 4)
 #define TIMER	(POWER_PORT + 8)
 
-#define TIMER_STATUS 1u
-#define SLEEP_ENABLE (1u << 13)
+#define TIMER_STATUS  1u
+#define BUTTON_STATUS (1u << 8)
+#define SLEEP_ENABLE  (1u << 13)
 
 /* When the timer's bit 31 changes first: 2^31 ticks, rounded up. */
 #define HALF_NS ((int64_t)(((1ull << 31) * 1000000000ull + POWER_TIMER_HZ - 1) / POWER_TIMER_HZ))
@@ -131,6 +132,28 @@ static void test_power__off_by_byte(void **state)
 	assert_int_equal(s->offs, 0);
 	out(s, CONTROL + 1, (sleep_type(POWER_SLEEP_S5) | SLEEP_ENABLE) >> 8, 1);
 	assert_int_equal(s->offs, 1);
+}
+
+/* The button sets its status bit and, if the guest has enabled it, the SCI, until the bit is
+ * written.
+ */
+static void test_power__button_asks_the_guest(void **state)
+{
+	struct scene *s = *state;
+
+	power_press_button(&s->power);
+	assert_int_equal(in(s, STATUS, 2), BUTTON_STATUS);
+	assert_false(s->sci);
+	out(s, ENABLE, BUTTON_STATUS, 2);
+	assert_true(s->sci);
+	out(s, STATUS, BUTTON_STATUS, 2);
+	assert_false(s->sci);
+	assert_int_equal(in(s, STATUS, 2), 0);
+	power_press_button(&s->power);
+	power_press_button(&s->power);
+	assert_true(s->sci);
+	assert_int_equal(s->sci_changes, 3);
+	assert_int_equal(s->offs, 0);
 }
 
 /* SCI_EN always reads as one: nobody has to enable ACPI. SLP_EN reads as zero, SLP_TYP as written.
@@ -306,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		power_test(test_power__off_by_s5_only),
 		power_test(test_power__off_by_byte),
+		power_test(test_power__button_asks_the_guest),
 		power_test(test_power__control_reads),
 		power_test(test_power__enable_is_kept),
 		power_test(test_power__timer_runs),
