@@ -91,6 +91,9 @@ int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *regs
 int kvm_vcpu_set_linux64(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_linux64 *regs,
 			 struct error *err) MUST_CHECK;
 void kvm_vcpu_resume(struct kvm_vcpu *vcpu);
+/* Before a resume after a pause: the guest's watchdogs are to forgive the gap, if it uses kvmclock.
+ */
+void kvm_vcpu_tell_paused(struct kvm_vcpu *vcpu);
 /* Returns when the thread is out of the guest and of all device code; drops the BQL while it waits.
  */
 void kvm_vcpu_pause(struct kvm_vcpu *vcpu);

@@ -15,6 +15,11 @@
 #define MACHINE_MAX_IOTHREADS 16
 #define MACHINE_MAX_MOVES     4
 
+/* Poll settings, as they may be given at the start and later. */
+#define MACHINE_POLL_MAX_NS_LIMIT 1000000000ull
+#define MACHINE_POLL_FACTOR_LIMIT (1u << 20) /* grow and shrink */
+#define MACHINE_POLL_WEIGHT_LIMIT 63
+
 struct machine_iothread {
 	char *id;
 	uint64_t poll_max_ns; /* 0 = never spin */
@@ -59,7 +64,7 @@ struct machine_config {
 			       (tsc_khz=) */
 	uint64_t memory_bytes;
 	unsigned int cpus;
-	unsigned int n_iothreads, n_disks, n_moves;
+	unsigned int n_iothreads, n_disks, n_moves; /* n_iothreads: at the start */
 	struct machine_iothread iothread[MACHINE_MAX_IOTHREADS];
 	struct machine_disk disk[MACHINE_MAX_DISKS];
 	struct machine_move move[MACHINE_MAX_MOVES];
@@ -78,7 +83,8 @@ struct machine_config {
 	 * for. console_escape: Ctrl-A in the input is ours, as QEMU's -nographic has it.
 	 */
 	bool console_stdio, console_escape;
-	int stop_fd; /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
+	const char *qmp_path; /* a QMP monitor listens there; NULL = none */
+	int stop_fd;	      /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
 };
 
 /* How a run ended: the exit status of machine_run. */

@@ -72,6 +72,12 @@ struct IOThread *virtio_blk_get_iothread(const struct VirtIOBlock *vblk);
 bool virtio_blk_started(const struct VirtIOBlock *vblk);
 
 /*
+ * Does a kick wait in the queue's eventfd, not yet taken? False too while kicks do not come by
+ * eventfd. Makes a system call, changes nothing. Main context.
+ */
+bool virtio_blk_kick_waits(const struct VirtIOBlock *vblk, unsigned int queue);
+
+/*
  * For tests of `lost`: keeps the queue handlers from serving while held; kicks pile up. Main
  * context.
  */

@@ -9,6 +9,7 @@
 
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
+#include <handoff/qmp_server.h>
 
 #include "run.h"
 #include "run_defaults.h"
@@ -50,13 +51,13 @@ static const struct kv_key blk_keys[] = {
 static const struct kv_key iothread_keys[] = {
 	{ "id", KV_STRING, IOT(id), 0, 0, NULL, "name" },
 	{ "poll-max-ns", KV_U64, offsetof(struct machine_iothread, poll_max_ns),
-	  offsetof(struct machine_iothread, poll_max_ns_seen), 0, NS_PER_S, NULL,
+	  offsetof(struct machine_iothread, poll_max_ns_seen), 0, MACHINE_POLL_MAX_NS_LIMIT, NULL,
 	  "longest spin before a sleep, ns; 0 never spins; default 32768" },
-	{ "poll-grow", KV_U32, IOT(poll_grow), 0, 1u << 20, NULL,
+	{ "poll-grow", KV_U32, IOT(poll_grow), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
 	  "factor by which the spin grows; default 2" },
-	{ "poll-shrink", KV_U32, IOT(poll_shrink), 0, 1u << 20, NULL,
+	{ "poll-shrink", KV_U32, IOT(poll_shrink), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
 	  "divisor by which it shrinks; default 2" },
-	{ "poll-weight", KV_U32, IOT(poll_weight), 0, 63, NULL,
+	{ "poll-weight", KV_U32, IOT(poll_weight), 0, MACHINE_POLL_WEIGHT_LIMIT, NULL,
 	  "shift that weights a new sample; default 3 (1/8)" },
 	{ "policy", KV_STRING, IOT(policy), 0, 0, "qemu-weighted|qemu",
 	  "qemu-weighted (default) or qemu" },
@@ -221,6 +222,17 @@ static int parse_move(void *opaque, const char *arg, struct error *err)
 	return kv_parse(arg, "disk", move_keys, &m->move[m->n_moves++], err);
 }
 
+static int parse_qmp(void *opaque, const char *arg, struct error *err)
+{
+	struct machine_config *m = &((struct run_options *)opaque)->machine;
+
+	if (strncmp(arg, "unix:", 5))
+		return error_set(err, -EINVAL,
+				 "%s: only Unix sockets; write --qmp unix:/run/vm.qmp", arg);
+	m->qmp_path = arg + 5;
+	return qmp_listener_check(m->qmp_path, err) ? -EINVAL : 0;
+}
+
 /* Rehearsals of what goes wrong: see the man page. */
 static int parse_fault(void *opaque, const char *arg, struct error *err)
 {
@@ -273,6 +285,9 @@ static const struct opts_option options[] = {
 	  NULL, "stdio|lines|none", parse_console },
 	{ "move", 0, "DISK,KEY=VALUE,...", "hand a disk from loop to loop while the guest runs",
 	  move_keys, NULL, parse_move },
+	{ "qmp", 0, "unix:PATH",
+	  "be controlled by QMP, QEMU's protocol, on this socket (see QMP); for its owner and root",
+	  NULL, NULL, parse_qmp },
 	{ "lost-after", 0, "TIME", "an arrival not served within this time is lost; default 100ms",
 	  NULL, NULL, parse_lost_after },
 	{ "fault", 0, "KIND",

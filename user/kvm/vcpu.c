@@ -215,6 +215,12 @@ void kvm_vcpu_resume(struct kvm_vcpu *vcpu)
 	pthread_mutex_unlock(&vcpu->lock);
 }
 
+/* -EINVAL without kvmclock in the guest: then there is nobody to tell. */
+void kvm_vcpu_tell_paused(struct kvm_vcpu *vcpu)
+{
+	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+}
+
 void kvm_vcpu_pause(struct kvm_vcpu *vcpu)
 {
 	vcpu_ask_and_wait(vcpu, VCPU_WANT_PAUSE);

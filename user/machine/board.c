@@ -12,6 +12,7 @@
 #include <handoff/main_loop.h>
 #include <handoff/pci.h>
 #include "console.h"
+#include "monitor.h"
 
 static int stats_start(struct machine *m, struct error *err)
 {
@@ -106,6 +107,7 @@ static const struct board_part {
 	{ "boot", board_boot_start, NULL }, /* needs a vCPU: for its TSC and registers */
 	{ "moves", board_moves_start, board_moves_stop },
 	{ "control", board_control_start, board_control_stop },
+	{ "monitor", monitor_start, monitor_stop }, /* last: its clients may ask for all of it */
 };
 
 static void stop_parts(struct machine *m)
@@ -163,8 +165,10 @@ int machine_run(struct machine *m)
 	for (i = 0; i < m->config->cpus; i++)
 		kvm_vcpu_resume(m->vcpu[i]);
 	status = main_loop();
+	monitor_event_shutdown(m);
 	for (i = 0; i < m->config->cpus; i++)
 		kvm_vcpu_pause(m->vcpu[i]);
+	board_pause_end(m);
 	/* What the guest printed last may still be on its way. */
 	if (console_flush(m->console, m->config->stop_fd) && status == MACHINE_EXIT_OK)
 		status = MACHINE_EXIT_ERROR;

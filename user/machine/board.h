@@ -24,6 +24,7 @@
 
 struct BlockBackend;
 struct IOThread;
+struct monitor;
 struct VirtIOBlock;
 struct console;
 struct console_in;
@@ -38,6 +39,16 @@ struct pci_host;
 #define BOARD_ACPI_END	      0x100000ull
 #define BOARD_SERIAL_PORT     0x3f8
 #define BOARD_SERIAL_GSI      4
+
+/* Why a run ends, in QEMU's words (ShutdownCause). A guest that is not to restart ends by its
+ * reset; the user's duration and his Ctrl-A x are one to QEMU. */
+#define BOARD_CAUSE_GUEST_OFF	"guest-shutdown"
+#define BOARD_CAUSE_GUEST_RESET "guest-reset"
+#define BOARD_CAUSE_GUEST_PANIC "guest-panic"
+#define BOARD_CAUSE_ERROR	"host-error"
+#define BOARD_CAUSE_SIGNAL	"host-signal"
+#define BOARD_CAUSE_UI		"host-ui"
+#define BOARD_CAUSE_QMP		"host-qmp-quit"
 
 /* How soon a timer comes again that met another's wait. */
 #define BOARD_RETRY_NS 1000000
@@ -91,6 +102,7 @@ struct machine {
 	bool panic_noted, panic_told;
 	uint64_t rsdp_gpa; /* of the ACPI tables; 0 = none */
 
+	unsigned int n_iothreads;
 	struct board_iothread iothread[MACHINE_MAX_IOTHREADS];
 	struct board_disk disk[MACHINE_MAX_DISKS];
 	struct kvm_vcpu *vcpu[STATS_MAX_VCPUS];
@@ -98,6 +110,9 @@ struct machine {
 	bool waiting; /* a timer's callback waits for a loop: see board_inside_a_wait */
 	struct AioTimer duration_timer, hold_timer;
 	bool holding;
+	bool paused;		 /* see board_pause */
+	const char *quit_cause;	 /* BOARD_CAUSE_*; NULL = the run goes on */
+	struct monitor *monitor; /* NULL without --qmp */
 };
 
 /* spaces.c: RAM and address spaces */
@@ -120,9 +135,15 @@ int board_acpi_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_console_byte(struct machine *m, uint8_t byte);
 int board_judge_exit(struct machine *m, int status);
 
-/* iothreads.c. find: sets *iothread (NULL = main loop); -ENOENT with err. */
+/*
+ * iothreads.c. find: sets *iothread (NULL = main loop); -ENOENT with err. del: -EBUSY with err
+ * while a disk is served by it or is to be, -ENOENT.
+ */
 int board_iothreads_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_iothreads_stop(struct machine *m);
+int board_iothread_add(struct machine *m, const struct machine_iothread *config,
+		       struct error *err) MUST_CHECK;
+int board_iothread_del(struct machine *m, const char *id, struct error *err) MUST_CHECK;
 int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,
 			struct error *err) MUST_CHECK;
 
@@ -141,11 +162,24 @@ int board_boot_start(struct machine *m, struct error *err) MUST_CHECK;
  * that of another timer, nor that of a vCPU thread which starts or stops the very disk.
  */
 bool board_inside_a_wait(const struct machine *m);
+/* Hands a disk over to another loop, and tells the monitor's client. Not inside a wait. */
+int board_move_disk(struct machine *m, struct VirtIOBlock *vblk, struct IOThread *iothread,
+		    struct error *err) MUST_CHECK;
+bool board_moves_use(const struct machine *m, const struct IOThread *iothread);
 int board_moves_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_moves_run(struct machine *m);
 void board_moves_stop(struct machine *m);
 
-/* control.c: duration, stop on request, holding back handlers */
+/*
+ * pause.c: vCPUs out of the guest, disks drained, until resumed; both do nothing the second time.
+ * Not inside a wait. end: the run is over, so only the disks go on.
+ */
+void board_pause(struct machine *m);
+void board_resume(struct machine *m);
+void board_pause_end(struct machine *m);
+
+/* control.c: duration, stop on request, holding back handlers. quit: the first cause counts. */
+void board_quit(struct machine *m, int status, const char *cause);
 int board_control_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_control_run(struct machine *m);
 void board_control_stop(struct machine *m);

@@ -11,9 +11,16 @@
 
 #define HOLD_AFTER_NS (100 * NS_PER_MS)
 
+void board_quit(struct machine *m, int status, const char *cause)
+{
+	if (!m->quit_cause)
+		m->quit_cause = cause;
+	main_loop_quit_any(status);
+}
+
 static void on_duration(void *opaque)
 {
-	main_loop_quit_any(MACHINE_EXIT_OK);
+	board_quit(opaque, MACHINE_EXIT_OK, BOARD_CAUSE_UI);
 }
 
 static void unwatch_stop_fd(struct machine *m)
@@ -27,7 +34,7 @@ static void unwatch_stop_fd(struct machine *m)
 static void on_stop_fd(void *opaque)
 {
 	unwatch_stop_fd(opaque);
-	main_loop_quit_any(MACHINE_EXIT_OK);
+	board_quit(opaque, MACHINE_EXIT_OK, BOARD_CAUSE_SIGNAL);
 }
 
 static void set_hold(struct machine *m, bool hold)

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <handoff/main_loop.h>
 #include "boot.h"
 #include "boot_image.h"
 
@@ -18,23 +17,18 @@ extern const char handoff_load_elf_start[], handoff_load_elf_end[];
 
 static void vcpu_stopped(void *opaque, enum kvm_stop_reason reason)
 {
-	switch (reason) {
-	case KVM_STOP_SHUTDOWN:
-		main_loop_quit_any(MACHINE_EXIT_SHUTDOWN);
-		break;
-	case KVM_STOP_POWEROFF:
-		main_loop_quit_any(MACHINE_EXIT_OK);
-		break;
-	case KVM_STOP_RESET:
-		main_loop_quit_any(MACHINE_EXIT_RESET);
-		break;
-	case KVM_STOP_CRASH:
-		main_loop_quit_any(MACHINE_EXIT_PANIC);
-		break;
-	default:
-		main_loop_quit_any(MACHINE_EXIT_KVM);
-		break;
-	}
+	static const struct {
+		int status;
+		const char *cause;
+	} ends[] = {
+		[KVM_STOP_SHUTDOWN] = { MACHINE_EXIT_SHUTDOWN, BOARD_CAUSE_GUEST_RESET },
+		[KVM_STOP_INTERNAL_ERROR] = { MACHINE_EXIT_KVM, BOARD_CAUSE_ERROR },
+		[KVM_STOP_POWEROFF] = { MACHINE_EXIT_OK, BOARD_CAUSE_GUEST_OFF },
+		[KVM_STOP_RESET] = { MACHINE_EXIT_RESET, BOARD_CAUSE_GUEST_RESET },
+		[KVM_STOP_CRASH] = { MACHINE_EXIT_PANIC, BOARD_CAUSE_GUEST_PANIC },
+	};
+
+	board_quit(opaque, ends[reason].status, ends[reason].cause);
 }
 
 int board_cpus_start(struct machine *m, struct error *err)

@@ -1,32 +1,41 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The board's iothreads, each with a row of the stats page. Main context. Neighbours: board.c;
- * disks.c and moves.c look them up. */
+ * disks.c, moves.c and the monitor look them up, the monitor adds and removes. */
 #include "board.h"
 
 #include <errno.h>
 #include <string.h>
+#include <handoff/block.h>
 #include <handoff/iothread.h>
+#include <handoff/virtio.h>
 
 #define MAIN_LOOP_ID "main"
 
-static int judge_id(const struct machine_config *config, unsigned int index, struct error *err)
+static struct board_iothread *find(struct machine *m, const char *id)
 {
-	const char *id = config->iothread[index].id;
 	unsigned int i;
 
+	for (i = 0; i < m->n_iothreads; i++) {
+		if (!strcmp(iothread_get_id(m->iothread[i].iothread), id))
+			return &m->iothread[i];
+	}
+	return NULL;
+}
+
+static int judge_id(struct machine *m, const char *id, struct error *err)
+{
 	if (!id || !strcmp(id, MAIN_LOOP_ID))
 		return error_set(err, -EINVAL, "iothread '%s': needs another id", id ? id : "");
-	for (i = 0; i < index; i++) {
-		if (!strcmp(config->iothread[i].id, id))
-			return error_set(err, -EEXIST, "iothread '%s': there are two of them", id);
-	}
+	if (find(m, id))
+		return error_set(err, -EEXIST, "iothread '%s': there are two of them", id);
+	if (m->n_iothreads == MACHINE_MAX_IOTHREADS)
+		return error_set(err, -ENOSPC, "iothread '%s': there are %u already, the most", id,
+				 MACHINE_MAX_IOTHREADS);
 	return 0;
 }
 
-static int start_one(struct machine *m, unsigned int index, struct error *err)
+int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)
 {
-	const struct machine_iothread *from = &m->config->iothread[index];
-	struct board_iothread *to = &m->iothread[index];
 	struct iothread_config config = {
 		.id = from->id,
 		.poll = { .policy = from->policy,
@@ -37,17 +46,20 @@ static int start_one(struct machine *m, unsigned int index, struct error *err)
 			  .poll_weight = from->poll_weight },
 		.cpu = from->cpu,
 	};
-	int ret = judge_id(m->config, index, err);
+	struct board_iothread to;
+	int ret = judge_id(m, from->id, err);
 
 	if (ret)
 		return ret;
-	to->stats = stats_loop_get(m->stats, STATS_LOOP_IOTHREAD, from->id);
-	config.aio.stats = to->stats;
-	to->iothread = iothread_new(&config, err);
-	if (to->iothread)
+	to.stats = stats_loop_get(m->stats, STATS_LOOP_IOTHREAD, from->id);
+	config.aio.stats = to.stats;
+	to.iothread = iothread_new(&config, err);
+	if (to.iothread) {
+		m->iothread[m->n_iothreads++] = to;
 		return 0;
-	if (to->stats)
-		stats_loop_put(to->stats);
+	}
+	if (to.stats)
+		stats_loop_put(to.stats);
 	return -EINVAL;
 }
 
@@ -61,41 +73,61 @@ static void stop_one(struct board_iothread *iothread)
 int board_iothreads_start(struct machine *m, struct error *err)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
-	for (i = 0; i < m->config->n_iothreads; i++) {
-		ret = start_one(m, i, err);
-		if (ret)
-			goto stop;
-	}
-	return 0;
-
-stop:
-	while (i--)
-		stop_one(&m->iothread[i]);
+	for (i = 0; !ret && i < m->config->n_iothreads; i++)
+		ret = board_iothread_add(m, &m->config->iothread[i], err);
+	if (ret)
+		board_iothreads_stop(m);
 	return ret;
 }
 
 void board_iothreads_stop(struct machine *m)
 {
-	unsigned int i = m->config->n_iothreads;
+	while (m->n_iothreads)
+		stop_one(&m->iothread[--m->n_iothreads]);
+}
 
-	while (i--)
-		stop_one(&m->iothread[i]);
+/* Wanted by a disk or a --move, or where a backend is. */
+static bool in_use(const struct machine *m, struct IOThread *iothread)
+{
+	const struct AioContext *ctx = iothread_get_aio_context(iothread);
+	unsigned int i;
+
+	for (i = 0; i < m->config->n_disks; i++) {
+		if (virtio_blk_get_iothread(m->disk[i].vblk) == iothread ||
+		    blk_get_aio_context(m->disk[i].blk) == ctx)
+			return true;
+	}
+	return board_moves_use(m, iothread);
+}
+
+int board_iothread_del(struct machine *m, const char *id, struct error *err)
+{
+	struct board_iothread *which = find(m, id);
+
+	if (!which)
+		return error_set(err, -ENOENT, "there is no iothread '%s'", id);
+	if (in_use(m, which->iothread))
+		return error_set(err, -EBUSY, "iothread '%s' is in use", id);
+	stop_one(which);
+	memmove(which, which + 1,
+		(size_t)(&m->iothread[m->n_iothreads] - (which + 1)) * sizeof(*which));
+	m->n_iothreads--;
+	return 0;
 }
 
 int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,
 			struct error *err)
 {
-	unsigned int i;
+	const struct board_iothread *which;
 
 	*iothread = NULL;
 	if (!id || !strcmp(id, MAIN_LOOP_ID))
 		return 0;
-	for (i = 0; i < m->config->n_iothreads; i++) {
-		*iothread = m->iothread[i].iothread;
-		if (!strcmp(iothread_get_id(*iothread), id))
-			return 0;
-	}
-	return error_set(err, -ENOENT, "there is no iothread '%s'", id);
+	which = find(m, id);
+	if (!which)
+		return error_set(err, -ENOENT, "there is no iothread '%s'", id);
+	*iothread = which->iothread;
+	return 0;
 }

@@ -13,20 +13,43 @@
 #include <handoff/log.h>
 #include <handoff/main_loop.h>
 #include <handoff/virtio.h>
+#include "monitor.h"
 
 bool board_inside_a_wait(const struct machine *m)
 {
 	return m->waiting || gettid() != m->main_tid;
 }
 
+int board_move_disk(struct machine *m, struct VirtIOBlock *vblk, struct IOThread *iothread,
+		    struct error *err)
+{
+	uint64_t handovers = m->stats->n_handovers;
+	int ret;
+
+	m->waiting = true;
+	ret = virtio_blk_set_iothread(vblk, iothread, err);
+	m->waiting = false;
+	if (m->stats->n_handovers != handovers)
+		monitor_event_handed_over(m);
+	return ret;
+}
+
+bool board_moves_use(const struct machine *m, const struct IOThread *iothread)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < m->config->n_moves; i++)
+		for (j = 0; j < m->move[i].n_loops; j++)
+			if (m->move[i].left && m->move[i].loop[j] == iothread)
+				return true;
+	return false;
+}
+
 static void move_disk(struct board_move *move)
 {
 	struct error err;
-	int ret;
+	int ret = board_move_disk(move->m, move->vblk, move->loop[move->next], &err);
 
-	move->m->waiting = true;
-	ret = virtio_blk_set_iothread(move->vblk, move->loop[move->next], &err);
-	move->m->waiting = false;
 	move->next = (move->next + 1) % move->n_loops;
 	if (move->left != UINT64_MAX)
 		move->left--;

@@ -65,7 +65,7 @@ static unsigned int console_receive(void *opaque, const uint8_t *bytes, unsigned
 
 static void console_quit(void *opaque)
 {
-	main_loop_quit_any(MACHINE_EXIT_OK);
+	board_quit(opaque, MACHINE_EXIT_OK, BOARD_CAUSE_UI);
 }
 
 static int input_start(struct machine *m, struct error *err)
@@ -123,7 +123,7 @@ static void on_debug_exit(void *opaque, uint32_t value)
 	if (value)
 		log_debug("the guest ends with code %u", value);
 	m->guest_code = value;
-	main_loop_quit_any(value ? MACHINE_EXIT_GUEST : MACHINE_EXIT_OK);
+	board_quit(m, value ? MACHINE_EXIT_GUEST : MACHINE_EXIT_OK, BOARD_CAUSE_GUEST_OFF);
 }
 
 unsigned int machine_guest_code(const struct machine *m)

@@ -52,7 +52,7 @@ static void on_power_alarm(void *opaque)
 
 static void power_soft_off(void *opaque)
 {
-	main_loop_quit_any(MACHINE_EXIT_OK);
+	board_quit(opaque, MACHINE_EXIT_OK, BOARD_CAUSE_GUEST_OFF);
 }
 
 static const struct power_ops power_ops = {
@@ -64,7 +64,7 @@ static const struct power_ops power_ops = {
 
 static void on_reset(void *opaque)
 {
-	main_loop_quit_any(MACHINE_EXIT_RESET);
+	board_quit(opaque, MACHINE_EXIT_RESET, BOARD_CAUSE_GUEST_RESET);
 }
 
 static uint8_t on_reset_control_read(void *opaque)
@@ -114,7 +114,7 @@ static void on_pvpanic(void *opaque, unsigned int events)
 	note_panic(opaque);
 	/* A crash kernel ends the run itself: when it has written its dump, it resets. */
 	if (events & PVPANIC_PANICKED)
-		main_loop_quit_any(MACHINE_EXIT_PANIC);
+		board_quit(opaque, MACHINE_EXIT_PANIC, BOARD_CAUSE_GUEST_PANIC);
 }
 
 void board_console_byte(struct machine *m, uint8_t byte)

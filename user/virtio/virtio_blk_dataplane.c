@@ -14,6 +14,7 @@
 #include "virtio_blk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <handoff/aio.h>
 #include <handoff/clock.h>
@@ -263,6 +264,16 @@ struct IOThread *virtio_blk_get_iothread(const struct VirtIOBlock *s)
 bool virtio_blk_started(const struct VirtIOBlock *s)
 {
 	return s->started;
+}
+
+bool virtio_blk_kick_waits(const struct VirtIOBlock *s, unsigned int queue)
+{
+	struct pollfd kick = { .events = POLLIN };
+
+	if (!s->started || queue >= s->vdev.n_queues)
+		return false;
+	kick.fd = s->vdev.vq[queue].host_notifier.fd;
+	return poll(&kick, 1, 0) == 1 && kick.revents == POLLIN;
 }
 
 void virtio_blk_hold_handlers(struct VirtIOBlock *s, bool hold)
