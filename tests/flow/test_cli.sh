@@ -57,6 +57,9 @@ usage_error "console and report on stdout" "--json FILE" run --console stdio --j
 usage_error "interval untraced" "--trace" run --interval 1
 usage_error "lost-after untraced" "--trace" run --lost-after 1
 usage_error "move without any disk" "add --blk" run --kernel x --move disk0,loops=main
+usage_error "QMP by TCP" "--qmp unix:/run/vm.qmp" run --qmp tcp:127.0.0.1:4444
+usage_error "QMP without a path" "1 to 107 characters" run --qmp unix:
+usage_error "QMP by too long a path" "1 to 107 characters" run --qmp "unix:$(printf '%0120d' 0)"
 usage_error "no vCPU" "1 to 64" run --cpus 0
 usage_error "unknown fault" "refuse-ioeventfd" run --fault flood
 
