@@ -17,14 +17,20 @@ struct poll_params {
 	uint32_t grow;	 /* factor */
 	uint32_t shrink; /* divisor; 0 = straight to 0 (policy "qemu") */
 	uint32_t weight; /* a new sample counts 1 / 2^weight; 1..63 */
-	/* What one sleep costs, CPU-ns: system calls and switch, the kick's exit, and the wake
-	 * latency times what a ns of it is worth (B of tuning.md). Measured by the caller; 0 = not
-	 * known, POLL_BLOCK_COST_NS stands in. Policy "break-even". */
+	/* What a ns of latency is worth, in percent of a CPU-ns; policy "break-even". */
+	uint32_t latency_percent;
+	/* What one sleep costs, CPU-ns: system calls and switch, and the wake latency times what a
+	 * ns of it is worth (B of tuning.md). Measured by the caller (poll_cost.h); 0 = not known,
+	 * POLL_BLOCK_COST_NS stands in. Policy "break-even". */
 	int64_t block_cost_ns;
+	int64_t wake_ns; /* the wake latency in it; 0 = not known */
 };
 
-#define POLL_BLOCK_COST_NS 10000
-#define POLL_EXPERTS	   14 /* of "break-even" */
+#define POLL_USUAL_MAX_NS	 32768 /* QEMU's, from NVMe measurements of 2016 */
+#define POLL_BLOCK_COST_NS	 10000
+#define POLL_LATENCY_PERCENT_MAX 100000
+#define POLL_LATE_MAX_NS	 10000000 /* no kick takes longer, but on a machine that hangs */
+#define POLL_EXPERTS		 14	  /* of "break-even" */
 
 /* What is known about one handler that may be polled. Zeroed = nothing yet. */
 struct poll_handler_state {
@@ -41,6 +47,13 @@ struct poll_state {
 	 * "qemu". */
 	double loss[POLL_EXPERTS];
 	int64_t shadow_ns;
+	int64_t late_ns; /* how late it takes itself to see work that ends a sleep */
+	double expected; /* share of waits of late that a look, a spin of block_cost_ns, would hit
+			  */
+	double surprise; /* hits of looks over that, of late */
+	uint32_t unseen; /* sleeps since the last look, of which nobody saw the arrival */
+	uint32_t look_every;
+	bool looking; /* poll_ns is a look's */
 };
 
 /* One wait, as the loop saw it. All in ns. */
@@ -51,10 +64,11 @@ struct poll_wait {
 	/*
 	 * From the first look to the arrival itself, when the signalling side left a stamp; -1 =
 	 * unknown. After a sleep block_ns is longer than this by the wake latency: a policy that
-	 * scores thresholds needs the true one (tuning.md, the trap).
+	 * scores thresholds has to deduce it then (tuning.md, the trap; break_even.c).
 	 */
 	int64_t arrival_ns;
-	bool slept; /* the loop went to sleep in it */
+	int64_t spun_ns; /* before the sleep, in vain */
+	bool slept;	 /* the loop went to sleep in it */
 };
 
 /*
@@ -65,6 +79,10 @@ struct poll_wait {
 struct poll_policy {
 	const char *name;
 	struct poll_params defaults; /* stand in for settings given as 0; max_ns unused */
+	int64_t usual_max_ns;	     /* for a loop of which nobody says how long it may spin */
+	/* It lives by what a sleep costs and when work came: the loop measures both for it, and
+	 * does not spin where others wait for its CPU, which such a measure does not see. */
+	bool measured;
 	void (*handler_waited)(struct poll_state *state, struct poll_handler_state *handler,
 			       const struct poll_params *params, const struct poll_wait *wait,
 			       bool ran); /* NULL: the policy does not look at single handlers */
@@ -88,10 +106,14 @@ extern const struct poll_policy poll_policy_qemu;
 /* The rule of QEMU 11.1: a weighted mean of the waits per handler, the loop follows the longest of
  * those that ran. */
 extern const struct poll_policy poll_policy_qemu_weighted;
+/* poll-max-ns each time: for measuring, the yardstick of the others. */
+extern const struct poll_policy poll_policy_fixed;
 /*
  * Ours: the spin that would have cost least in the waits of late, of 13 lengths up to 64 us and the
- * one of "qemu". Needs arrival_ns: without it a wait that ended a sleep counts as longer than it
- * was, and the policy can lock into sleeping (tuning.md, the trap).
+ * one of "qemu"; at most four times what a sleep costs. Where nobody
+ * stamps arrivals it deduces them, and checks that by a longer spin now and then. latency_percent
+ * is 100 by default: whoever waits is a CPU too, or a spinning guest, so their ns and ours are
+ * worth the same.
  */
 extern const struct poll_policy poll_policy_break_even;
 

@@ -12,8 +12,11 @@
 #include <handoff/poll_policy.h>
 
 struct poll_replay {
-	int64_t wake_ns; /* from an arrival to the loop's seeing it, if it slept */
-	bool stamps;	 /* the loop is told when the work arrived; else when it saw it */
+	int64_t wake_ns;      /* from an arrival to the loop's seeing it, if it slept */
+	const int64_t *wakes; /* as many as gaps, instead of wake_ns; NULL: all alike */
+	/* After a sleep the loop is told when the work arrived, or it is told when it saw it and
+	 * takes that for the truth, or it knows that it is told nothing. */
+	bool stamps, unknown;
 };
 
 /* Sums; times in ns. */

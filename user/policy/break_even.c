@@ -3,8 +3,23 @@
  * Policy "break-even": follow the discounted leader. How long a wait was is seen whether the loop
  * spun or slept, so every wait tells what each expert (a length to spin, or QEMU's rule) would have
  * paid for it; the next spin is that of the expert who would have paid least in the waits of late.
- * No exploring, no division, no allocation: fourteen multiply-adds a wait. tuning.md has the theory
- * and the figures that tests/unit/policy/test_replay.c holds it to.
+ * No division, no allocation: fourteen multiply-adds a wait. tuning.md has the theory and the
+ * figures that tests/unit/policy/test_replay.c holds it to.
+ *
+ * The trap: who slept sees the work late, by L, and takes a short wait for a long one; so it sleeps
+ * on and never learns better. KVM signals an ioeventfd inside the kernel, where nobody can leave a
+ * stamp, so the arrival is deduced, as the wait less L. What L to take is learned as well: a loop
+ * woken by one of ours says what it is like (poll_params.wake_ns), but a guest's kick takes longer,
+ * and how much longer no clock of ours sees. So once in a while a wait in which a sleep is due has
+ * a spin of length B first, a look: whether that hits is known for sure. If looks hit more often
+ * than the deduced arrivals say they should, L is longer than was thought, and the other way round:
+ *
+ *   expected = share of late waits with an arrival, deduced or seen, within B
+ *   after a look:  L += B / 8 * (hit - expected)
+ *
+ * That settles where both agree, from either side, and what L is wrong by beyond that makes no
+ * difference to whether a spin pays. Looks that find what was expected get rare: one in 128 sleeps,
+ * which costs 1 % of a sleep at most. A spin in vain helps too: the work came after it, whatever L.
  */
 #include <handoff/poll_policy.h>
 
@@ -13,6 +28,13 @@
 
 #define SHADOW (POLL_EXPERTS - 1) /* the expert that is QEMU's rule */
 
+/* Sleeps between two looks: after a surprise, and at most. */
+#define LOOK_SOON 4
+#define LOOK_LATE 128
+
+/* Looks that hit half the time at random are not to move L: 2 of their standard deviations. */
+#define DOUBT 0.3
+
 /* ns. None: never spin. */
 static const int64_t length[SHADOW] = { 0,     1000,  2000,  3000,  4000,  6000, 8000,
 					12000, 16000, 24000, 32000, 48000, 64000 };
@@ -20,42 +42,137 @@ static const int64_t length[SHADOW] = { 0,     1000,  2000,  3000,  4000,  6000,
 /* Half of it is forgotten in 64 waits: 2^(-1/64). */
 static const double memory = 0.98922801319397549;
 
-/* The shadow's settings are those of "qemu" by default, whatever ours are. */
-static int64_t shadow_next(const struct poll_state *state, const struct poll_params *params,
-			   int64_t ns)
+/*
+ * What a sleep costs: as measured, and what a kick takes longer than the wakes it was measured by;
+ * that is known but roughly, so it may double it at most.
+ */
+static int64_t sleep_cost(const struct poll_state *state, const struct poll_params *params)
 {
-	const struct poll_params qemu = { .max_ns = params->max_ns,
+	int64_t ns = params->block_cost_ns ? params->block_cost_ns : POLL_BLOCK_COST_NS, more;
+
+	if (state->late_ns <= params->wake_ns)
+		return ns;
+	more = (state->late_ns - params->wake_ns) / 100 * (int64_t)params->latency_percent;
+	return ns + MIN(more, ns);
+}
+
+/*
+ * The upper end of tuning.md's clamp, B / lambda with lambda = 1/4: a spin in vain costs at most
+ * 1 + 1/lambda = 5 sleeps. There is no lower end: it would make every wait spin, 6 % of a sleep at
+ * lambda = 1/16, also where all waits are long, and there "qemu" pays 1 % at most.
+ */
+static int64_t longest(int64_t max_ns, int64_t sleep_ns)
+{
+	return max_ns / 4 < sleep_ns ? max_ns : 4 * sleep_ns;
+}
+
+/* When the work came. *deduced: nobody saw it. */
+static int64_t arrival(struct poll_state *state, const struct poll_wait *wait, bool *deduced)
+{
+	int64_t at_most_ns = wait->block_ns - wait->spun_ns;
+
+	*deduced = wait->arrival_ns < 0 && wait->slept;
+	if (wait->arrival_ns >= 0)
+		return wait->arrival_ns;
+	if (!wait->slept)
+		return wait->block_ns;
+	/* It came after the spin's end, so L was no longer than what was left. */
+	if (state->late_ns > at_most_ns)
+		state->late_ns -= (state->late_ns - at_most_ns) / 8;
+	return MAX(wait->block_ns - state->late_ns, wait->spun_ns + 1);
+}
+
+/* The wait began with a look: hit or not, it is a fact. */
+static void look_done(struct poll_state *state, bool hit, int64_t sleep_ns)
+{
+	double surprise = (hit ? 1 : 0) - state->expected;
+
+	state->looking = false;
+	state->surprise += (surprise - state->surprise) / 4;
+	if (state->surprise > DOUBT || state->surprise < -DOUBT)
+		state->late_ns += (int64_t)((double)sleep_ns / 8 * state->surprise);
+	state->late_ns = MIN(MAX(state->late_ns, (int64_t)0), (int64_t)POLL_LATE_MAX_NS);
+	if (surprise > 0.5 || surprise < -0.5)
+		state->look_every = LOOK_SOON;
+	else
+		state->look_every = MIN(2 * state->look_every, LOOK_LATE);
+}
+
+/* The next wait would have a shorter spin than that of a look, and it is time for one. */
+static bool look_is_due(struct poll_state *state, bool deduced, int64_t look_ns)
+{
+	if (!deduced || state->poll_ns >= look_ns || ++state->unseen < state->look_every)
+		return false;
+	state->unseen = 0;
+	return true;
+}
+
+/* The shadow's settings are those of "qemu" by default, whatever ours are. */
+static int64_t shadow_next(const struct poll_state *state, int64_t max_ns, int64_t ns)
+{
+	const struct poll_params qemu = { .max_ns = max_ns,
 					  .grow = poll_policy_qemu.defaults.grow,
 					  .shrink = poll_policy_qemu.defaults.shrink };
 
 	return qemu_rule_next(state->shadow_ns, &qemu, ns);
 }
 
-static void break_even_loop_waited(struct poll_state *state, const struct poll_params *params,
-				   const struct poll_wait *wait)
+/* Every expert pays for the wait; the leader's spin. */
+static int64_t follow_leader(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t max_ns)
 {
-	int64_t ns = wait->arrival_ns >= 0 ? wait->arrival_ns : wait->block_ns, spin, best_ns = 0;
-	int64_t block_ns = params->block_cost_ns ? params->block_cost_ns : POLL_BLOCK_COST_NS;
+	int64_t spin, best_ns = 0;
 	double best = 0;
 	uint32_t i;
 
 	for (i = 0; i < POLL_EXPERTS; i++) {
-		spin = i == SHADOW ? state->shadow_ns : MIN(length[i], params->max_ns);
+		spin = i == SHADOW ? state->shadow_ns : MIN(length[i], max_ns);
 		state->loss[i] *= memory;
-		state->loss[i] += ns <= spin ? (double)ns : (double)spin + (double)block_ns;
+		state->loss[i] += ns <= spin ? (double)ns : (double)spin + (double)sleep_ns;
 	}
-	state->shadow_ns = shadow_next(state, params, ns);
+	state->shadow_ns = shadow_next(state, max_ns, ns);
 	for (i = 0; i < POLL_EXPERTS; i++) {
 		if (i && state->loss[i] >= best)
 			continue; /* of equals the shorter spin */
 		best = state->loss[i];
 		best_ns = i == SHADOW ? state->shadow_ns : length[i];
 	}
-	state->poll_ns = MIN(best_ns, params->max_ns);
+	return MIN(best_ns, max_ns);
+}
+
+static void break_even_loop_waited(struct poll_state *state, const struct poll_params *params,
+				   const struct poll_wait *wait)
+{
+	int64_t sleep_ns, max_ns, look_ns, ns;
+	bool deduced;
+
+	/* Work was there, nothing was waited for: every expert pays nothing. */
+	if (!wait->block_ns)
+		return;
+	if (!state->look_every) {
+		state->look_every = LOOK_SOON;
+		state->late_ns = params->wake_ns;
+	}
+	sleep_ns = sleep_cost(state, params);
+	max_ns = longest(params->max_ns, sleep_ns);
+	look_ns = MIN(sleep_ns, max_ns);
+	ns = arrival(state, wait, &deduced);
+	/* The loop may have had a reason not to spin. */
+	if (state->looking && wait->slept && wait->spun_ns < state->poll_ns)
+		state->looking = false;
+	if (state->looking)
+		look_done(state, !wait->slept, sleep_ns);
+	else
+		state->expected += ((ns <= look_ns ? 1 : 0) - state->expected) / 16;
+	state->poll_ns = follow_leader(state, ns, sleep_ns, max_ns);
+	state->looking = look_is_due(state, deduced, look_ns);
+	if (state->looking)
+		state->poll_ns = look_ns;
 }
 
 const struct poll_policy poll_policy_break_even = {
 	.name = "break-even",
-	.defaults = { .grow = 2, .shrink = 0, .weight = 3 },
+	.defaults = { .grow = 2, .shrink = 0, .weight = 3, .latency_percent = 100 },
+	.measured = true,
+	.usual_max_ns = 64000, /* the longest of its own; it takes less by itself */
 	.loop_waited = break_even_loop_waited,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The table of poll policies and the check of their settings. Pure, any thread. Neighbours: qemu.c
- * and qemu_weighted.c are the policies, aio/ is the caller.
+ * The table of poll policies and the check of their settings. Pure, any thread. Neighbours: qemu.c,
+ * qemu_weighted.c, break_even.c and fixed.c are the policies, aio/ is the caller.
  */
 #include <handoff/poll_policy.h>
 
@@ -12,7 +12,11 @@
 static const struct poll_policy *const policies[] = {
 	&poll_policy_qemu_weighted,
 	&poll_policy_qemu,
+	&poll_policy_break_even,
+	&poll_policy_fixed,
 };
+
+static const char known[] = "qemu-weighted, qemu, break-even and fixed";
 
 const struct poll_policy *poll_policy_find(const char *name, struct error *err)
 {
@@ -24,8 +28,7 @@ const struct poll_policy *poll_policy_find(const char *name, struct error *err)
 		if (!strcmp(policies[i]->name, name))
 			return policies[i];
 	}
-	error_set(err, -EINVAL, "poll policy '%s' does not exist; there are %s and %s", name,
-		  poll_policy_qemu_weighted.name, poll_policy_qemu.name);
+	error_set(err, -EINVAL, "poll policy '%s' does not exist; there are %s", name, known);
 	return NULL;
 }
 
@@ -37,11 +40,17 @@ int poll_params_complete(const struct poll_policy *policy, struct poll_params *p
 				 (long long)INT64_MAX);
 	if (params->weight > 63)
 		return error_set(err, -EINVAL, "poll-weight value must be in range [0, 63]");
+	if (params->latency_percent > POLL_LATENCY_PERCENT_MAX)
+		return error_set(err, -EINVAL,
+				 "poll-latency-percent value must be in range [0, %d]",
+				 POLL_LATENCY_PERCENT_MAX);
 	if (!params->grow)
 		params->grow = policy->defaults.grow;
 	if (!params->shrink)
 		params->shrink = policy->defaults.shrink;
 	if (!params->weight)
 		params->weight = policy->defaults.weight;
+	if (!params->latency_percent)
+		params->latency_percent = policy->defaults.latency_percent;
 	return 0;
 }

@@ -37,5 +37,6 @@ static void qemu_loop_waited(struct poll_state *state, const struct poll_params 
 const struct poll_policy poll_policy_qemu = {
 	.name = "qemu",
 	.defaults = { .grow = 2, .shrink = 0, .weight = 3 },
+	.usual_max_ns = POLL_USUAL_MAX_NS,
 	.loop_waited = qemu_loop_waited,
 };

@@ -53,5 +53,6 @@ const struct poll_policy poll_policy_qemu_weighted = {
 	.name = "qemu-weighted",
 	.defaults = { .grow = 2, .shrink = 2, .weight = 3 },
 	.handler_waited = weighted_handler_waited,
+	.usual_max_ns = POLL_USUAL_MAX_NS,
 	.loop_waited = weighted_loop_waited,
 };

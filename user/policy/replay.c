@@ -24,14 +24,19 @@ struct poll_replay_result poll_replay(const struct poll_policy *policy,
 
 	for (i = 0; i < n; i++) {
 		int64_t gap = MAX(gaps[i], (int64_t)0), spin = state.poll_ns;
+		int64_t wake = how->wakes ? how->wakes[i] : how->wake_ns;
 		bool hit = gap <= spin;
-		struct poll_wait wait = { .block_ns = hit ? gap : gap + how->wake_ns,
-					  .arrival_ns = how->stamps ? gap : -1,
-					  .slept = !hit };
+		struct poll_wait wait = { .block_ns = gap, .arrival_ns = gap };
 
 		r.hits += hit;
 		r.spun += (double)MIN(gap, spin);
 		r.clairvoyant += (double)MIN(gap, params->block_cost_ns);
+		if (!hit) {
+			wait.block_ns = gap + wake;
+			wait.arrival_ns = how->stamps ? gap : how->unknown ? -1 : wait.block_ns;
+			wait.spun_ns = spin;
+			wait.slept = true;
+		}
 		judge(policy, params, &state, &handler, &wait);
 	}
 	r.cost = r.spun + (double)(r.waits - r.hits) * (double)params->block_cost_ns;

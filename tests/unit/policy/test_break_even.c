@@ -111,6 +111,86 @@ static void test_break_even__has_a_cost_to_begin_with(void **state)
 	assert_true(waited(&s, &p, POLL_BLOCK_COST_NS / 2, POLL_BLOCK_COST_NS / 2) > 0);
 }
 
+/* Slept, and nobody saw when the work came. */
+static int64_t slept(struct poll_state *s, const struct poll_params *p, int64_t block_ns)
+{
+	struct poll_wait wait = {
+		.block_ns = block_ns, .arrival_ns = -1, .spun_ns = s->poll_ns, .slept = true
+	};
+
+	poll_policy_break_even.loop_waited(s, p, &wait);
+	return s->poll_ns;
+}
+
+/* What is believed of wakes is taken off, but no work came before the spin was over. */
+static void test_break_even__deduces_the_arrival(void **state)
+{
+	struct poll_params p = params_of(64000, 10000);
+	struct poll_state s = { 0 };
+
+	p.wake_ns = 30000;
+	assert_int_equal(slept(&s, &p, 32500), 3000);
+	s = (struct poll_state){ 0 };
+	assert_int_equal(slept(&s, &p, 80000), 0);
+	s = (struct poll_state){ .poll_ns = 3000 };
+	assert_int_equal(slept(&s, &p, 32500), 4000);
+}
+
+/* Waits of 5 us, seen after 45, and wakes believed to take none: looks find them. Waits of 500 us:
+ * they find nothing, and get rare. */
+static void test_break_even__looks_for_itself(void **state)
+{
+	struct poll_params p = params_of(64000, 20000);
+	struct poll_state s = { 0 };
+	unsigned int i, looks = 0, hits = 0;
+
+	for (i = 0; i < 1000; i++) {
+		if (s.poll_ns >= 5000) {
+			waited(&s, &p, -1, 5000);
+			hits++;
+		} else {
+			slept(&s, &p, 45000);
+		}
+	}
+	assert_true(hits > 900);
+	assert_in_range(s.late_ns, 20000, 64000);
+	s = (struct poll_state){ 0 };
+	for (i = 0; i < 10000; i++) {
+		looks += s.looking;
+		assert_int_equal(s.poll_ns, s.looking ? 20000 : 0);
+		slept(&s, &p, 540000);
+	}
+	assert_in_range(looks, 10000 / 128, 10000 / 128 + 10);
+	assert_int_equal(s.late_ns, 0);
+}
+
+/* What it takes for L goes down, too, when a spin shows that a wake was shorter. */
+static void test_break_even__unlearns(void **state)
+{
+	struct poll_params p = params_of(64000, 20000);
+	struct poll_state s = { 0 };
+	unsigned int i;
+
+	p.wake_ns = 1000000;
+	for (i = 0; i < 1000; i++)
+		slept(&s, &p, 100000);
+	assert_in_range(s.late_ns, 0, 100000);
+}
+
+/* Four times what a sleep costs at most, whatever the maximum; no wait at all changes nothing. */
+static void test_break_even__is_clamped(void **state)
+{
+	struct poll_params p = params_of(1000000, 2000);
+	struct poll_state s = { 0 }, before;
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		assert_true(waited(&s, &p, 1 + i * 7919 % 20000, 1 + i * 7919 % 20000) <= 8000);
+	before = s;
+	assert_int_equal(waited(&s, &p, -1, 0), before.poll_ns);
+	assert_memory_equal(&s, &before, sizeof(s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +199,10 @@ int main(void)
 		cmocka_unit_test(test_break_even__takes_the_arrival),
 		cmocka_unit_test(test_break_even__keeps_to_the_maximum),
 		cmocka_unit_test(test_break_even__has_a_cost_to_begin_with),
+		cmocka_unit_test(test_break_even__deduces_the_arrival),
+		cmocka_unit_test(test_break_even__looks_for_itself),
+		cmocka_unit_test(test_break_even__unlearns),
+		cmocka_unit_test(test_break_even__is_clamped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <handoff/compiler.h>
 #include <handoff/poll_policy.h>
 
 static struct poll_params params_of(const struct poll_policy *policy, int64_t max_ns)
@@ -164,12 +165,14 @@ static void test_policies__answer_stays_in_range(void **state)
 {
 	static const int64_t waits[] = { 0, 1, 100, 4000, 32767, 32768, 32769, 1 << 30, INT64_MAX };
 	static const struct poll_policy *const policies[] = { &poll_policy_qemu,
-							      &poll_policy_qemu_weighted };
+							      &poll_policy_qemu_weighted,
+							      &poll_policy_break_even,
+							      &poll_policy_fixed };
 	uint32_t random = 1;
 	size_t i;
 	int step;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
 		struct poll_params p = params_of(policies[i], 32768);
 		struct poll_handler_state h = { 0 };
 		struct poll_state s = { 0 };
@@ -196,6 +199,8 @@ static void test_policy__settings(void **state)
 
 	assert_ptr_equal(poll_policy_find(NULL, NULL), &poll_policy_qemu_weighted);
 	assert_ptr_equal(poll_policy_find("qemu", NULL), &poll_policy_qemu);
+	assert_ptr_equal(poll_policy_find("break-even", NULL), &poll_policy_break_even);
+	assert_ptr_equal(poll_policy_find("fixed", NULL), &poll_policy_fixed);
 	assert_null(poll_policy_find("magic", &err));
 	assert_non_null(strstr(err.msg, "qemu-weighted"));
 	assert_int_equal(poll_params_complete(&poll_policy_qemu_weighted, &p, &err), 0);
@@ -205,6 +210,12 @@ static void test_policy__settings(void **state)
 	p.weight = 64;
 	assert_int_equal(poll_params_complete(&poll_policy_qemu_weighted, &p, &err), -EINVAL);
 	p.weight = 63;
+	p.latency_percent = POLL_LATENCY_PERCENT_MAX + 1;
+	assert_int_equal(poll_params_complete(&poll_policy_break_even, &p, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "poll-latency-percent"));
+	p.latency_percent = 0;
+	assert_int_equal(poll_params_complete(&poll_policy_break_even, &p, &err), 0);
+	assert_int_equal(p.latency_percent, 100);
 	p.max_ns = -1;
 	assert_int_equal(poll_params_complete(&poll_policy_qemu_weighted, &p, &err), -EINVAL);
 	assert_string_equal(err.msg, "poll-max-ns value must be in range [0, 9223372036854775807]");
