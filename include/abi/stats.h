@@ -68,7 +68,12 @@ struct stats_loop {
 	__u64 account_start_ns; /* when the loop first noticed that it is armed; 0 = not yet */
 	__u64 phase_since_ns;	/* start of the running phase; 0 = not armed */
 	__u64 handling_ns, polling_hit_ns, polling_waste_ns, blocked_ns;
-	__u64 reserved[8];
+
+	/* of a policy that measures; 0 = there is none, or it has no samples yet */
+	__u64 poll_block_cost_ns; /* what a sleep costs, CPU-ns: B of tuning.md */
+	__u64 poll_wake_ns;	  /* median wake latency */
+	__u64 poll_yields;	  /* spins after which others that want the CPU were let go first */
+	__u64 reserved[5];
 };
 
 /* Legs of a request that only user space sees. */
@@ -130,7 +135,7 @@ struct stats_page {
 	struct stats_handover handover[STATS_MAX_HANDOVERS];
 };
 
-_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 8 * 8,
+_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8,
 	       "stats page layout is ABI");
 _Static_assert(STATS_MAX_QUEUES <= 64, "a tracer keeps sets of rows as bits");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");

@@ -105,6 +105,14 @@ void aio_set_event_notifier_poll(struct AioContext *ctx, struct EventNotifier *e
  */
 void aio_count_spurious_wake(struct AioContext *ctx);
 
+/*
+ * io_poll has said that there is work, and io_poll_ready found none that it could do. After
+ * AIO_IDLE_POLLS_MAX (16) times in a row the handler is not polled until its fd has its next event,
+ * so that it cannot keep the loop spinning: whoever makes the work possible later sets the fd. In
+ * io_poll_ready, home thread.
+ */
+void aio_count_idle_poll(struct AioContext *ctx);
+
 /* --- bottom halves ---------------------------------------------------------------------------- */
 
 /*
@@ -173,16 +181,20 @@ void aio_add_sqe(struct AioContext *ctx, void (*prep)(struct io_uring_sqe *sqe, 
 /* --- polling ---------------------------------------------------------------------------------- */
 
 struct aio_poll_params {
-	const char *policy;   /* "qemu" or "qemu-weighted" (default when NULL) */
+	const char *policy;   /* of poll_policy.h; NULL = POLL_POLICY_DEFAULT */
 	int64_t poll_max_ns;  /* 0 = never spin */
 	uint32_t poll_grow;   /* 0 = default 2 */
 	uint32_t poll_shrink; /* 0 = default: 2; with "qemu" straight to 0, which reads back as 0 */
 	uint32_t poll_weight; /* 0 = default 3; 1..63 */
+	/* What a ns of latency is worth to "break-even", in percent of a CPU-ns; 0 = default 100;
+	 * others do not ask, and it reads back as it was set. */
+	uint32_t poll_latency_percent;
 };
 
 /*
  * Takes effect at once, resets what was learned. Any thread (home thread applies it). -EINVAL with
- * err if out of range.
+ * err if out of range. "break-even" has the loop measured: for an iothread that runs this takes
+ * about 3 ms, the first time, in which its caller sleeps.
  */
 int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_params *params,
 				struct error *err) MUST_CHECK;

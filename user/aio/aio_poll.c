@@ -21,14 +21,18 @@ static void sleep_begin(struct AioContext *ctx, struct aio_turn *turn)
 {
 	stats_inc(&ctx->row->blocks);
 	loop_account(ctx->row, &ctx->row->handling_ns, STATS_PHASE_BLOCKED, turn->now_ns);
+	if (ctx->measuring)
+		aio_cost_sleep_begin(ctx);
 }
 
-static void sleep_end(struct AioContext *ctx, struct aio_turn *turn)
+static void sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t begin_ns)
 {
 	turn->slept = true;
 	if (turn->timed)
 		turn->now_ns = clock_ns();
 	loop_account(ctx->row, &ctx->row->blocked_ns, STATS_PHASE_HANDLING, turn->now_ns);
+	if (ctx->measuring)
+		aio_cost_sleep_end(ctx, turn, begin_ns);
 }
 
 /*
@@ -41,6 +45,7 @@ static bool wait_for_events(struct AioContext *ctx, struct aio_turn *turn, int64
 {
 	bool may_sleep = timeout_ns != 0;
 	bool progress = false;
+	int64_t begin_ns = turn->now_ns;
 
 	if (may_sleep) {
 		/* Full barrier (B) of aio_notify(); a plain addition, since home alone writes
@@ -58,7 +63,7 @@ static bool wait_for_events(struct AioContext *ctx, struct aio_turn *turn, int64
 			sleep_begin(ctx, turn);
 		ctx->fdmon->wait(ctx, timeout_ns);
 		if (timeout_ns)
-			sleep_end(ctx, turn);
+			sleep_end(ctx, turn, begin_ns);
 		ctx->blind_turns = 0;
 	}
 	if (may_sleep)
@@ -78,7 +83,7 @@ static bool run_found(struct AioContext *ctx, struct aio_turn *turn)
 	progress = aio_uring_dispatch(ctx);
 	progress |= aio_bh_poll(ctx);
 	progress |= aio_dispatch_handlers(ctx, turn);
-	aio_poll_learn(ctx, turn);
+	aio_poll_learn(ctx, turn, progress);
 	return progress;
 }
 
@@ -91,6 +96,7 @@ static void turn_begin(struct AioContext *ctx, struct aio_turn *turn)
 	stats_inc(&ctx->row->iterations);
 	*turn = (struct aio_turn){
 		.id = ++ctx->turns,
+		.arrival_ns = -1,
 		.timed = aio_polling_enabled(ctx) || stats_armed(),
 	};
 	if (turn->timed)

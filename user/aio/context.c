@@ -94,6 +94,8 @@ void aio_notify(struct AioContext *ctx)
 {
 	atomic_store(&ctx->notified, true);
 	if (atomic_load(&ctx->notify_me)) {
+		if (unlikely(atomic_load_explicit(&ctx->stamps_wanted, memory_order_relaxed)))
+			aio_cost_stamp(ctx);
 		event_notifier_set(&ctx->notifier);
 		__atomic_fetch_add(&ctx->stats->notifies, 1, __ATOMIC_RELAXED);
 	} else {

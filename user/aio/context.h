@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <glib.h>
 #include <abi/stats.h>
+#include <handoff/poll_cost.h>
 #include <handoff/poll_policy.h>
 
 struct AioUring;
@@ -35,6 +36,17 @@ struct AioHandler;
 
 /* Longest sleep while an idle bottom half waits. */
 #define AIO_IDLE_BH_NS 10000000ll
+
+/* So many times in a row io_poll may say that there is work where there is none to be done. */
+#define AIO_IDLE_POLLS_MAX 16
+
+/* Two looks of a spin are 0.1 us apart. So far apart, something else had the CPU: an interrupt, a
+ * host of ours, or a thread. */
+#define AIO_SPIN_JUMP_NS   20000ll
+/* After it was a thread so many waits have no spin at most, ... */
+#define AIO_SPIN_PAUSE_MAX 1024
+/* ... and after so many spins without it, one. */
+#define AIO_SPIN_CALM	   64
 
 /* ppoll is replaced by epoll from so many fds on. */
 #define AIO_EPOLL_THRESHOLD 64
@@ -95,8 +107,11 @@ struct AioHandler {
 	bool in_callback; /* one of its callbacks is running: nested turns do not poll it */
 	bool look_again;  /* poll mode was left meanwhile: io_poll is due when the callback returns
 			   */
-	uint64_t ready_turn; /* ctx->dispatches when it was put on the ready list */
-	uint64_t ran_turn;   /* ctx->turns when it last ran */
+	bool found_none;  /* its io_poll_ready had nothing to do */
+	bool poll_muted;  /* that too often: not polled until its next fd event */
+	unsigned int idle_polls; /* in a row */
+	uint64_t ready_turn;	 /* ctx->dispatches when it was put on the ready list */
+	uint64_t ran_turn;	 /* ctx->turns when it last ran */
 	int64_t last_ran_ns;
 	struct list_head node_ready; /* ctx->ready */
 	struct list_head node_poll;  /* ctx->poll_handlers */
@@ -148,6 +163,9 @@ struct AioContext {
 	_Atomic unsigned int handlers_gen; /* changes with the set of handlers; under lock */
 	_Atomic bool deleted_pending;	   /* home may free something */
 	_Atomic bool params_pending;
+	_Atomic bool stamps_wanted; /* who wakes the loop leaves a stamp (wake_cost.c) */
+	_Atomic bool cost_known;    /* there are samples */
+	_Atomic int64_t stamp_ns;   /* 0 = none */
 	_Atomic bool uring_updates_pending;
 	_Atomic bool epoll_failed;	 /* home goes back to ppoll, for good */
 	_Atomic enum aio_fdmon fdmon_id; /* of fdmon, for aio_context_fdmon() */
@@ -167,6 +185,14 @@ struct AioContext {
 	const struct poll_policy *policy;
 	struct poll_params poll_params; /* in force */
 	struct poll_state poll;
+	bool measuring; /* the policy is `measured`, and may spin */
+	struct poll_cost cost;
+	unsigned int sleeps_untimed;
+	unsigned int spin_pause;		  /* waits to come without a spin */
+	unsigned int spin_pause_next, spins_calm; /* see spin_disturbed() */
+	int64_t sleep_cpu_ns;			  /* before this sleep; -1 = it is not timed */
+	long preemptions;			  /* when last asked */
+	struct AioHandler *dispatching;
 	struct stats_loop *row;	 /* where this turn counts: `stats`, or `foreign_row` while a vCPU
 				    thread runs a turn of the main context */
 	bool threaded;		 /* made by the iothread that alone uses it */
@@ -204,6 +230,8 @@ struct AioContext {
 	struct list_head timers;	 /* by expire_ns */
 	struct list_head timers_expired; /* being run */
 
+	struct AioTimer probe_timer; /* of the main context; set up by it, armed by any thread */
+
 	struct stats_loop *stats;
 	struct stats_loop own_row, foreign_row;
 };
@@ -213,6 +241,8 @@ struct AioContext {
 struct aio_turn {
 	uint64_t id;
 	int64_t start_ns, now_ns;
+	int64_t spun_ns;
+	int64_t arrival_ns; /* from the start, by a stamp; -1 = there was none */
 	bool timed; /* this turn reads the clock: somebody polls, or a tracer has armed the account
 		     */
 	bool slept;
@@ -284,8 +314,27 @@ bool aio_poll_handlers_once(struct AioContext *ctx);
 bool poll_set_started(struct AioContext *ctx, bool started, int64_t max_ns);
 /* May end with *timeout_ns = 0. True if a handler has work. */
 bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t *timeout_ns);
-/* After dispatch: what the wait teaches the policy. */
-void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn);
+/* After dispatch, with the turn's progress: what the wait teaches the policy. */
+void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn, bool progress);
+/* After its io_poll_ready: too often in a row there was nothing to do. */
+void aio_poll_mute_idle(struct AioContext *ctx, struct AioHandler *node);
+
+/* wake_cost.c; home, while `measuring` */
+void aio_cost_sleep_begin(struct AioContext *ctx);
+void aio_cost_sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t begin_ns);
+/* Another thread has taken the CPU from us since this was last asked. A system call. */
+bool aio_cost_preempted(struct AioContext *ctx);
+/* New samples, or another policy: puts B in force. */
+void aio_cost_publish(struct AioContext *ctx);
+/* wake_cost.c; any thread */
+void aio_cost_stamp(struct AioContext *ctx);
+/* Any thread but home: wakes the loop for its samples, 3 ms. */
+void aio_cost_measure(struct AioContext *ctx);
+/* wake_cost.c; main context, while the loop runs in a thread of its own. arm: any thread but home,
+ * after a change of the policy. */
+void aio_cost_probe_start(struct AioContext *ctx);
+void aio_cost_probe_arm(struct AioContext *ctx);
+void aio_cost_probe_stop(struct AioContext *ctx);
 
 /* bh.c */
 bool aio_bh_poll(struct AioContext *ctx);

@@ -54,6 +54,7 @@ static bool dispatch_handler(struct AioContext *ctx, struct AioHandler *node, st
 	short revents = node->revents & node->events;
 	bool poll_ready = node->poll_ready;
 	bool nested = node->in_callback;
+	struct AioHandler *outer = ctx->dispatching;
 	bool called;
 
 	node->revents = 0;
@@ -62,11 +63,17 @@ static bool dispatch_handler(struct AioContext *ctx, struct AioHandler *node, st
 		return false;
 	node->ran_turn = turn->id;
 	node->last_ran_ns = turn->now_ns;
+	if (revents)
+		node->poll_muted = false;
 	aio_poll_list_add(ctx, node);
 
 	node->in_callback = true;
+	ctx->dispatching = node;
 	called = call_handler(node, revents, poll_ready);
+	ctx->dispatching = outer;
 	node->in_callback = nested;
+	if (!nested)
+		aio_poll_mute_idle(ctx, node);
 	if (unlikely(node->look_again) && !nested) {
 		node->look_again = false;
 		if (!aio_handler_deleted(node) && aio_handler_poll(node))

@@ -149,6 +149,7 @@ struct IOThread *iothread_new(const struct iothread_config *config, struct error
 		pthread_join(iothread->thread, NULL);
 		goto free;
 	}
+	aio_cost_probe_start(iothread->ctx);
 	return iothread;
 free:
 	sem_destroy(&iothread->started);
@@ -162,6 +163,7 @@ void iothread_free(struct IOThread *iothread)
 {
 	if (!iothread)
 		return;
+	aio_cost_probe_stop(iothread->ctx);
 	aio_bh_schedule_oneshot(iothread->ctx, iothread_stop, iothread, "iothread-stop");
 	pthread_join(iothread->thread, NULL);
 	aio_context_unref(iothread->ctx);

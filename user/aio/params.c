@@ -17,6 +17,7 @@ static void params_publish(struct AioContext *ctx)
 	stats_set(&row->poll_weight, ctx->poll_params.weight);
 	stats_set(&row->poll_ns, 0);
 	stats_write_end(&row->seq);
+	aio_cost_publish(ctx);
 }
 
 /* Never spins until told otherwise. */
@@ -45,8 +46,14 @@ void aio_params_apply(struct AioContext *ctx)
 		.grow = ctx->params_wanted.poll_grow,
 		.shrink = ctx->params_wanted.poll_shrink,
 		.weight = ctx->params_wanted.poll_weight,
+		.latency_percent = ctx->params_wanted.poll_latency_percent,
 	};
 	pthread_mutex_unlock(&ctx->lock);
+	ctx->measuring = ctx->policy->measured && aio_polling_enabled(ctx);
+	ctx->spin_pause = 0;
+	ctx->spin_pause_next = 1;
+	if (ctx->measuring)
+		aio_cost_preempted(ctx); /* from here on */
 	ctx->poll = (struct poll_state){ 0 };
 	for (node = aio_handler_first(ctx); node; node = aio_handler_next(node))
 		node->poll = (struct poll_handler_state){ 0 };
@@ -64,6 +71,7 @@ int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_pa
 		.grow = params->poll_grow,
 		.shrink = params->poll_shrink,
 		.weight = params->poll_weight,
+		.latency_percent = params->poll_latency_percent,
 	};
 	int ret;
 
@@ -79,10 +87,14 @@ int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_pa
 		.poll_grow = p.grow,
 		.poll_shrink = p.shrink,
 		.poll_weight = p.weight,
+		.poll_latency_percent = p.latency_percent,
 	};
+	atomic_store(&ctx->stamps_wanted, policy->measured && p.max_ns);
 	pthread_mutex_unlock(&ctx->lock);
 	atomic_store(&ctx->params_pending, true);
 	aio_notify(ctx);
+	if (ctx->threaded && !aio_is_loop_thread(ctx))
+		aio_cost_probe_arm(ctx);
 	return 0;
 }
 

@@ -53,12 +53,36 @@ static bool handler_poll_end(struct AioContext *ctx, struct AioHandler *node)
 /* A handler is polled from its first event on. */
 void aio_poll_list_add(struct AioContext *ctx, struct AioHandler *node)
 {
-	if (list_linked(&node->node_poll) || !aio_handler_pollable(node) ||
+	if (list_linked(&node->node_poll) || !aio_handler_pollable(node) || node->poll_muted ||
 	    !aio_polling_enabled(ctx))
 		return;
 	list_add(&node->node_poll, &ctx->poll_handlers);
 	if (ctx->poll_started)
 		handler_poll_begin(node);
+}
+
+void aio_count_idle_poll(struct AioContext *ctx)
+{
+	if (ctx->dispatching)
+		ctx->dispatching->found_none = true;
+}
+
+/* Left in the list it would end each spin at once, and the loop would be all spins: it goes back to
+ * its fd. The look that must follow runs it once more at most, as it is in the list no longer. */
+void aio_poll_mute_idle(struct AioContext *ctx, struct AioHandler *node)
+{
+	if (!node->found_none) {
+		node->idle_polls = 0;
+		return;
+	}
+	node->found_none = false;
+	if (++node->idle_polls < AIO_IDLE_POLLS_MAX || !list_linked(&node->node_poll))
+		return;
+	node->idle_polls = 0;
+	node->poll_muted = true;
+	list_del(&node->node_poll);
+	if (!aio_handler_deleted(node))
+		handler_poll_end(ctx, node);
 }
 
 /* Polling was switched off: all fall back to their fds. */
@@ -146,6 +170,7 @@ static void spin_ended(struct AioContext *ctx, struct aio_turn *turn, bool hit)
 	if (ctx->fdmon->mixed_polling)
 		ctx->blind_turns = 0; /* need_wait() has had an eye on the fds */
 	stats_add(&row->poll_spin_ns, spun_ns);
+	turn->spun_ns = spun_ns;
 	if (hit) {
 		stats_inc(&row->poll_hits);
 		loop_account(row, &row->polling_hit_ns, STATS_PHASE_HANDLING, turn->now_ns);
@@ -156,22 +181,47 @@ static void spin_ended(struct AioContext *ctx, struct aio_turn *turn, bool hit)
 	}
 }
 
+/*
+ * The spin was held up. If it was by a thread that wants our CPU, do not spin for a while: it may
+ * be the one that is to bring the work, and it waits for the end of our time slice (tuning.md,
+ * guard rails). For one wait if that is rare, for twice as many each time if spins go on being held
+ * up.
+ */
+static void spin_disturbed(struct AioContext *ctx)
+{
+	if (!aio_cost_preempted(ctx))
+		return;
+	if (ctx->spins_calm >= AIO_SPIN_CALM)
+		ctx->spin_pause_next = 1;
+	ctx->spins_calm = 0;
+	ctx->spin_pause = ctx->spin_pause_next;
+	ctx->spin_pause_next = MIN(2 * ctx->spin_pause_next, AIO_SPIN_PAUSE_MAX);
+	stats_inc(&ctx->row->poll_yields);
+}
+
 /* The spin. Ends after a whole round with a hit, so that several handlers can be ready; on a
  * notification; or after max_ns. */
 FRAME static bool run_poll_handlers(struct AioContext *ctx, struct aio_turn *turn, int64_t max_ns,
 				    int64_t *timeout_ns)
 {
-	bool progress, hit;
+	bool progress, hit, disturbed = false;
+	int64_t last_ns =
+		INT64_MAX - AIO_SPIN_JUMP_NS; /* of what came before the spin, no matter */
 
 	stats_inc(&ctx->row->polls);
 	loop_account(ctx->row, &ctx->row->handling_ns, STATS_PHASE_POLLING, turn->start_ns);
 	do {
 		progress = aio_poll_handlers_once(ctx);
 		turn->now_ns = clock_ns();
+		disturbed |= turn->now_ns > last_ns + AIO_SPIN_JUMP_NS;
+		last_ns = turn->now_ns;
 		hit = progress || atomic_load_explicit(&ctx->notified, memory_order_relaxed) ||
 		      ctx->fdmon->need_wait(ctx);
 	} while (!hit && turn->now_ns - turn->start_ns < max_ns);
 	spin_ended(ctx, turn, hit);
+	ctx->spins_calm++;
+	if (unlikely(disturbed) && ctx->measuring)
+		spin_disturbed(ctx);
 	progress |= remove_idle_poll_handlers(ctx, turn->now_ns);
 	if (hit || progress)
 		*timeout_ns = 0;
@@ -189,6 +239,10 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 	max_ns = aio_soonest(*timeout_ns, ctx->poll.poll_ns);
 	if (!max_ns || atomic_load_explicit(&ctx->notified, memory_order_relaxed))
 		return false;
+	if (unlikely(ctx->spin_pause)) {
+		ctx->spin_pause--;
+		return false;
+	}
 	/* What is queued for the kernel must not wait for the end of a spin. */
 	if (ctx->fdmon->before_spin)
 		ctx->fdmon->before_spin(ctx);
@@ -202,16 +256,20 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 	return run_poll_handlers(ctx, turn, max_ns, timeout_ns);
 }
 
-void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn)
+void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn, bool progress)
 {
 	struct poll_wait wait = {
 		.block_ns = turn->now_ns - turn->start_ns,
-		.arrival_ns = -1,
+		.arrival_ns = turn->arrival_ns,
+		.spun_ns = turn->spun_ns,
 		.slept = turn->slept,
 	};
 	struct AioHandler *node;
 
 	if (!turn->timed || !aio_polling_enabled(ctx))
+		return;
+	/* Woken to be measured: the work that it waits for is still to come. */
+	if (turn->arrival_ns >= 0 && !progress)
 		return;
 	if (ctx->policy->handler_waited) {
 		list_for_each_entry(node, &ctx->poll_handlers, node_poll)

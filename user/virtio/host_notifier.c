@@ -79,9 +79,13 @@ FRAME bool virtio_queue_host_notifier_aio_poll(struct EventNotifier *e)
 FRAME void virtio_queue_host_notifier_aio_poll_ready(struct EventNotifier *e)
 {
 	struct VirtQueue *vq = queue_of(e);
+	uint64_t requests = vq->stats->requests;
 
 	if (!virtio_queue_serve(vq, ARRIVAL_POLLED))
 		stats_inc(&vq->stats->spurious);
+	/* Held or drained: whoever ends that attaches anew, with a kick of its own. */
+	if (vq->stats->requests == requests)
+		aio_count_idle_poll(vq->ctx);
 }
 
 FRAME void virtio_queue_host_notifier_aio_poll_begin(struct EventNotifier *e)

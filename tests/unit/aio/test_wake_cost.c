@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What a loop measures of its sleeps for a policy that lives by it. White-box. */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <handoff/clock.h>
+#include <handoff/iothread.h>
+#include "../../../user/aio/context.h"
+
+#define MAX_NS NS_PER_MS
+
+static void nothing(void *opaque)
+{
+}
+
+struct waker {
+	struct AioContext *ctx;
+	void (*wake)(struct waker *w);
+	struct EventNotifier *e;
+};
+
+static void wake_by_notify(struct waker *w)
+{
+	aio_notify(w->ctx);
+}
+
+static void wake_by_bh(struct waker *w)
+{
+	aio_bh_schedule_oneshot(w->ctx, nothing, NULL, "test");
+}
+
+static void wake_by_kick(struct waker *w)
+{
+	event_notifier_set(w->e);
+}
+
+static void *waker_thread(void *opaque)
+{
+	struct waker *w = opaque;
+	int i;
+
+	while (!atomic_load(&w->ctx->notify_me))
+		;
+	for (i = 0; i < 100; i++)
+		sched_yield(); /* most likely it is asleep by then */
+	w->wake(w);
+	return NULL;
+}
+
+/* A turn that sleeps until another thread wakes it. */
+static bool sleep_once(struct AioContext *ctx, void (*wake)(struct waker *w),
+		       struct EventNotifier *e)
+{
+	struct waker w = { .ctx = ctx, .wake = wake, .e = e };
+	pthread_t thread;
+	bool progress;
+
+	ctx->poll.poll_ns = 0;
+	assert_int_equal(pthread_create(&thread, NULL, waker_thread, &w), 0);
+	progress = aio_poll(ctx, true);
+	pthread_join(thread, NULL);
+	return progress;
+}
+
+/* A wake by one of ours is a sample, of the latency and of the CPU time, and the cost of a sleep is
+ * in force and in the row from then on. */
+static void test_wake_cost__is_measured(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct stats_loop *row = loop_row(state);
+
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	assert_int_equal(row->poll_block_cost_ns, 0);
+	/* Now and then the thread wakes it a moment before it sleeps. */
+	while (!ctx->cost.wake.n)
+		sleep_once(ctx, wake_by_notify, NULL);
+	assert_true(ctx->cost.block.n > 0);
+	assert_true(ctx->poll_params.wake_ns > 0);
+	assert_int_equal(ctx->poll_params.block_cost_ns, poll_cost_sleep_ns(&ctx->cost, 100));
+	assert_true(ctx->poll_params.block_cost_ns > ctx->poll_params.wake_ns);
+	assert_int_equal(row->poll_block_cost_ns, ctx->poll_params.block_cost_ns);
+	assert_int_equal(row->poll_wake_ns, ctx->poll_params.wake_ns);
+	/* It outlives a change of the policy, and nobody shows it then. */
+	loop_set_poll(ctx, MAX_NS, "qemu");
+	assert_int_equal(row->poll_block_cost_ns, 0);
+	assert_int_equal(row->poll_wake_ns, 0);
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	assert_true(row->poll_block_cost_ns > 0);
+}
+
+/* A policy that does not ask, or a loop that may not spin, leaves no stamp and takes no sample. */
+static void test_wake_cost__is_not_measured_for_others(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	int i;
+
+	loop_set_poll(ctx, MAX_NS, "qemu-weighted");
+	for (i = 0; i < 3; i++)
+		sleep_once(ctx, wake_by_notify, NULL);
+	loop_set_poll(ctx, 0, "break-even");
+	for (i = 0; i < 3; i++)
+		sleep_once(ctx, wake_by_notify, NULL);
+	assert_int_equal(atomic_load(&ctx->stamp_ns), 0);
+	assert_int_equal(ctx->cost.wake.n, 0);
+	assert_int_equal(ctx->cost.block.n, 0);
+}
+
+/* Work that one of ours brought came when its stamp says; of a kick, which is KVM's, the policy is
+ * told that nobody saw it come. A wake without work teaches nothing. */
+static void test_wake_cost__arrivals_are_stamped_or_unknown(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct stats_loop *row = loop_row(state);
+	struct counted_notifier n;
+	uint32_t stamped;
+	uint64_t blocks;
+	bool progress;
+	int reads;
+
+	counted_init(&n, ctx);
+	counted_attach_polled(&n);
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	while (!ctx->cost.wake.n) {
+		ctx->poll = (struct poll_state){ 0 };
+		sleep_once(ctx, wake_by_notify, NULL);
+	}
+	assert_int_equal(ctx->poll.look_every, 0);
+	/* Until it was asleep, and woken by that alone. */
+	do {
+		loop_drain(ctx);
+		stamped = ctx->cost.wake.n;
+		ctx->poll = (struct poll_state){ 0 };
+		progress = sleep_once(ctx, wake_by_bh, NULL);
+	} while (!progress || ctx->cost.wake.n == stamped);
+	assert_int_not_equal(ctx->poll.look_every, 0);
+	assert_int_equal(ctx->poll.unseen, 0);
+	do {
+		loop_drain(ctx);
+		blocks = row->blocks;
+		reads = n.reads;
+		stamped = ctx->cost.wake.n;
+		ctx->poll = (struct poll_state){ 0 };
+		sleep_once(ctx, wake_by_kick, &n.e);
+	} while (row->blocks == blocks || n.reads == reads);
+	assert_int_equal(ctx->poll.unseen, 1);
+	assert_int_equal(ctx->cost.wake.n, stamped);
+	counted_release(&n);
+}
+
+/* Choosing the policy has a running loop measured. */
+static void test_wake_cost__of_an_iothread(void **state)
+{
+	struct stats_loop row = { 0 };
+	struct iothread_config config = {
+		.id = "io0",
+		.poll = { .policy = "break-even", .poll_max_ns = MAX_NS },
+		.aio.stats = &row,
+		.cpu = -1,
+	};
+	struct IOThread *t = iothread_new(&config, NULL);
+	struct AioContext *ctx = iothread_get_aio_context(t);
+
+	/* On a machine with other things to do its sixteen wakes may all find it awake. */
+	while (!__atomic_load_n(&row.poll_block_cost_ns, __ATOMIC_RELAXED))
+		assert_int_equal(aio_context_set_poll_params(ctx, &config.poll, NULL), 0);
+	iothread_free(t);
+	assert_true(row.poll_wake_ns > 0);
+	assert_true(row.poll_block_cost_ns > row.poll_wake_ns);
+	assert_true(row.blocks > 0);
+}
+
+int main(void)
+{
+	static const struct loop_test tests[] = {
+		LOOP_TEST(test_wake_cost__is_measured),
+		LOOP_TEST(test_wake_cost__is_not_measured_for_others),
+		LOOP_TEST(test_wake_cost__arrivals_are_stamped_or_unknown),
+		LOOP_TEST_ON(test_wake_cost__of_an_iothread, AIO_FDMON_POLL),
+	};
+
+	return loop_tests_run("wake_cost", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What a sleep costs this loop and when the work came that ended it, for the policies that live by
+ * it (poll_cost.h has the theory). Nothing here runs for the others.
+ *
+ *   waker, any thread                    home
+ *     stamp = now, if there is none        stamp = 0
+ *     write eventfd                        sleep
+ *                                          woken by nothing but that eventfd: L = now - stamp
+ *
+ * A stamp costs a clock reading beside the write to the eventfd that it goes with, and nothing
+ * where the loop is awake. Kicks of a guest leave none: KVM signals their eventfds inside the
+ * kernel. So that there are samples all the same, a loop is woken for nothing sixteen times when
+ * such a policy is chosen, and once a second from then on, by the main loop; each looks like a kick
+ * to the scheduler, and costs a sleep.
+ */
+#include "context.h"
+
+#include <time.h>
+#include <sys/resource.h>
+#include <handoff/clock.h>
+#include <handoff/main_loop.h>
+#include <handoff/stats.h>
+
+#define PROBES		 16
+#define PROBE_PAUSE_NS	 (50 * NS_PER_US) /* it is asleep by then, not just about to be */
+#define PROBE_EVERY_NS	 NS_PER_S
+/* Two readings of a thread's CPU clock are two system calls, 0.8 us: one sleep in so many once
+ * there are samples enough. */
+#define SLEEPS_PER_TIMED 64
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* --- home ------------------------------------------------------------------------------------- */
+
+void aio_cost_publish(struct AioContext *ctx)
+{
+	struct poll_params *p = &ctx->poll_params;
+
+	p->block_cost_ns = ctx->measuring ? poll_cost_sleep_ns(&ctx->cost, p->latency_percent) : 0;
+	p->wake_ns = ctx->measuring ? ctx->cost.wake.median_ns : 0;
+	stats_set(&ctx->stats->poll_block_cost_ns, p->block_cost_ns);
+	stats_set(&ctx->stats->poll_wake_ns, p->wake_ns);
+}
+
+void aio_cost_sleep_begin(struct AioContext *ctx)
+{
+	/* One that was left while we were awake says nothing about this sleep. */
+	if (atomic_load_explicit(&ctx->stamp_ns, memory_order_relaxed))
+		atomic_store_explicit(&ctx->stamp_ns, 0, memory_order_relaxed);
+	ctx->sleep_cpu_ns = -1;
+	if (ctx->cost.block.n < POLL_COST_SAMPLES || ++ctx->sleeps_untimed == SLEEPS_PER_TIMED) {
+		ctx->sleeps_untimed = 0;
+		ctx->sleep_cpu_ns = thread_cpu_ns();
+	}
+}
+
+static bool only_notified(const struct AioContext *ctx)
+{
+	return list_linked(&ctx->notifier_node->node_ready) && ctx->ready.next == ctx->ready.prev &&
+	       list_empty(&ctx->cqe_done);
+}
+
+void aio_cost_sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t begin_ns)
+{
+	int64_t stamp_ns = atomic_load_explicit(&ctx->stamp_ns, memory_order_relaxed);
+	bool stamped = stamp_ns >= begin_ns && stamp_ns <= turn->now_ns && only_notified(ctx);
+
+	if (stamped) {
+		poll_samples_add(&ctx->cost.wake, turn->now_ns - stamp_ns);
+		turn->arrival_ns = stamp_ns - turn->start_ns;
+	}
+	if (ctx->sleep_cpu_ns >= 0)
+		poll_samples_add(&ctx->cost.block, thread_cpu_ns() - ctx->sleep_cpu_ns);
+	if (stamped || ctx->sleep_cpu_ns >= 0)
+		aio_cost_publish(ctx);
+	if (stamped)
+		atomic_store_explicit(&ctx->cost_known, true, memory_order_relaxed);
+}
+
+bool aio_cost_preempted(struct AioContext *ctx)
+{
+	struct rusage usage;
+	long before = ctx->preemptions;
+
+	if (getrusage(RUSAGE_THREAD, &usage) < 0)
+		return false;
+	ctx->preemptions = usage.ru_nivcsw;
+	return usage.ru_nivcsw != before;
+}
+
+/* --- any thread ------------------------------------------------------------------------------- */
+
+/* Async-signal-safe. The first of several wakers is the one that woke it. */
+void aio_cost_stamp(struct AioContext *ctx)
+{
+	int64_t none = 0;
+
+	atomic_compare_exchange_strong(&ctx->stamp_ns, &none, clock_ns());
+}
+
+void aio_cost_measure(struct AioContext *ctx)
+{
+	struct timespec pause = clock_timespec(PROBE_PAUSE_NS);
+	int i;
+
+	for (i = 0; i < PROBES; i++) {
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		if (atomic_load(&ctx->notify_me))
+			aio_notify(ctx);
+	}
+}
+
+/* --- main context ----------------------------------------------------------------------------- */
+
+static void probe(void *opaque)
+{
+	struct AioContext *ctx = opaque;
+
+	if (!atomic_load(&ctx->stamps_wanted))
+		return;
+	if (atomic_load(&ctx->notify_me))
+		aio_notify(ctx);
+	aio_timer_mod_any(&ctx->probe_timer, clock_ns() + PROBE_EVERY_NS);
+}
+
+void aio_cost_probe_start(struct AioContext *ctx)
+{
+	struct AioContext *main_ctx = main_loop_aio_context_any();
+
+	if (main_ctx)
+		aio_timer_init(main_ctx, &ctx->probe_timer, probe, ctx);
+	aio_cost_probe_arm(ctx);
+}
+
+void aio_cost_probe_arm(struct AioContext *ctx)
+{
+	if (!atomic_load(&ctx->stamps_wanted))
+		return;
+	if (!atomic_load(&ctx->cost_known))
+		aio_cost_measure(ctx);
+	if (ctx->probe_timer.ctx)
+		aio_timer_mod_any(&ctx->probe_timer, clock_ns() + PROBE_EVERY_NS);
+}
+
+void aio_cost_probe_stop(struct AioContext *ctx)
+{
+	if (ctx->probe_timer.ctx)
+		aio_timer_del(&ctx->probe_timer);
+}
