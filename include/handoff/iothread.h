@@ -10,8 +10,9 @@
 #include <sys/types.h>
 #include <handoff/aio.h>
 #include <handoff/error.h>
+#include <handoff/poll_policy.h>
 
-#define IOTHREAD_POLL_MAX_NS_DEFAULT 32768 /* QEMU's, from NVMe measurements of 2016 */
+#define IOTHREAD_POLL_MAX_NS_DEFAULT POLL_USUAL_MAX_NS
 
 struct IOThread;
 

@@ -23,9 +23,9 @@
 struct machine_iothread {
 	char *id;
 	uint64_t poll_max_ns; /* 0 = never spin */
-	uint32_t poll_grow, poll_shrink, poll_weight;
+	uint32_t poll_grow, poll_shrink, poll_weight, poll_latency_percent;
 	char *policy;	       /* NULL = default */
-	bool poll_max_ns_seen; /* false: IOTHREAD_POLL_MAX_NS_DEFAULT instead */
+	bool poll_max_ns_seen; /* false: what is usual for the policy */
 	int32_t cpu;	       /* -1 = not pinned */
 };
 

@@ -108,6 +108,10 @@ usage_error "bad iothread name" "letters" run --iothread "io 0"
 usage_error "long iothread name" "letters" run --iothread "$(printf '%032d' 0)"
 usage_error "bad disk name" "letters" run --blk "$(printf 'null,size=64M,id=\033[31m')"
 usage_error "bad policy" "qemu-weighted" run --iothread io0,policy=frob
+usage_error "two policies" "break-even" run --iothread "io0,policy=qemu|break-even"
+usage_error "part of a policy" "break-even" run --iothread io0,policy=break
+usage_error "no policy" "needs a value" run --iothread io0,policy=
+usage_error "latency worth too much" "100000" run --iothread io0,poll-latency-percent=100001
 usage_error "long serial" "20" run --blk null,size=64M,serial=123456789012345678901
 usage_error "size of half a sector" "512" run --blk null,size=1000
 usage_error "main as an iothread" "leave it away" run --blk null,size=64M,iothread=main

@@ -20,6 +20,9 @@
 
 #include "screen.h"
 
+/* Of user/policy, which cmd/ does not see. */
+#define RUN_POLL_POLICIES "qemu-weighted|qemu|break-even|fixed"
+
 struct run_disk {
 	struct machine_disk disk;
 	char *delay; /* "50us" or "exp:50us" */

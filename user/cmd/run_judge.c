@@ -40,6 +40,21 @@ static bool known_loop(const struct machine_config *m, const char *id, size_t le
 	return false;
 }
 
+static bool is_policy(const char *name)
+{
+	const char *p = RUN_POLL_POLICIES;
+
+	for (;;) {
+		size_t n = strcspn(p, "|");
+
+		if (n == strlen(name) && !strncmp(p, name, n))
+			return true;
+		if (!p[n])
+			return false;
+		p += n + 1;
+	}
+}
+
 static int judge_iothread(const struct machine_config *m, unsigned int index, struct error *err)
 {
 	const struct machine_iothread *t = &m->iothread[index];
@@ -51,9 +66,9 @@ static int judge_iothread(const struct machine_config *m, unsigned int index, st
 	if (!strcmp(t->id, "main"))
 		return error_set(err, -EINVAL, "--iothread %s: that name is the main loop's",
 				 t->id);
-	if (t->policy && strcmp(t->policy, "qemu-weighted") && strcmp(t->policy, "qemu"))
+	if (t->policy && !is_policy(t->policy))
 		return error_set(err, -EINVAL,
-				 "--iothread %s: policy=%s: must be one of qemu-weighted|qemu",
+				 "--iothread %s: policy=%s: must be one of " RUN_POLL_POLICIES,
 				 t->id, t->policy);
 	for (unsigned int j = 0; j < index; j++)
 		if (!strcmp(m->iothread[j].id, t->id))

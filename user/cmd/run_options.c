@@ -52,15 +52,18 @@ static const struct kv_key iothread_keys[] = {
 	{ "id", KV_STRING, IOT(id), 0, 0, NULL, "name" },
 	{ "poll-max-ns", KV_U64, offsetof(struct machine_iothread, poll_max_ns),
 	  offsetof(struct machine_iothread, poll_max_ns_seen), 0, MACHINE_POLL_MAX_NS_LIMIT, NULL,
-	  "longest spin before a sleep, ns; 0 never spins; default 32768" },
+	  "longest spin before a sleep, ns; 0 never spins; default 32768, break-even 64000" },
 	{ "poll-grow", KV_U32, IOT(poll_grow), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
 	  "factor by which the spin grows; default 2" },
 	{ "poll-shrink", KV_U32, IOT(poll_shrink), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
 	  "divisor by which it shrinks; default 2" },
 	{ "poll-weight", KV_U32, IOT(poll_weight), 0, MACHINE_POLL_WEIGHT_LIMIT, NULL,
 	  "shift that weights a new sample; default 3 (1/8)" },
-	{ "policy", KV_STRING, IOT(policy), 0, 0, "qemu-weighted|qemu",
-	  "qemu-weighted (default) or qemu" },
+	{ "poll-latency-percent", KV_U32, IOT(poll_latency_percent), 0, 100000, NULL,
+	  "what break-even pays for latency, in percent of CPU time; default 100" },
+	{ "policy", KV_STRING, IOT(policy), 0, 0, RUN_POLL_POLICIES,
+	  "how long to spin: qemu-weighted (default) and qemu as QEMU 11.1 and before do; "
+	  "break-even as would have cost least of late, measured; fixed always poll-max-ns" },
 	{ .name = NULL },
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <handoff/block.h>
 #include <handoff/iothread.h>
+#include <handoff/poll_policy.h>
 #include <handoff/virtio.h>
 
 #define MAIN_LOOP_ID "main"
@@ -34,16 +35,25 @@ static int judge_id(struct machine *m, const char *id, struct error *err)
 	return 0;
 }
 
+/* -EINVAL of a policy that does not exist is iothread_new's to tell. */
+static uint64_t usual_max_ns(const char *policy)
+{
+	const struct poll_policy *p = poll_policy_find(policy, NULL);
+
+	return p ? (uint64_t)p->usual_max_ns : 0;
+}
+
 int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)
 {
 	struct iothread_config config = {
 		.id = from->id,
 		.poll = { .policy = from->policy,
 			  .poll_max_ns = from->poll_max_ns_seen ? from->poll_max_ns
-								: IOTHREAD_POLL_MAX_NS_DEFAULT,
+								: usual_max_ns(from->policy),
 			  .poll_grow = from->poll_grow,
 			  .poll_shrink = from->poll_shrink,
-			  .poll_weight = from->poll_weight },
+			  .poll_weight = from->poll_weight,
+			  .poll_latency_percent = from->poll_latency_percent },
 		.cpu = from->cpu,
 	};
 	struct board_iothread to;
