@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What each poll policy costs, beside the best fixed spin, on six loads of one request at a time:
+# all in one run, in turn, so that what changes on this machine changes for all. The cost of a
+# request is what the loop's thread took of a CPU and what the request took, a ns of each counting
+# the same, as break-even counts by default. Goal: break-even within 10 % of the best fixed spin.
+# Five minutes; ROUNDS=1 is a short look. RUNTIME: seconds of a run.
+ROUNDS=${ROUNDS:-5}
+. "$(dirname "$0")/bench.sh"
+
+runtime=${RUNTIME:-0.7}
+policies="qemu-weighted qemu break-even"
+sweep=${SWEEP:-"0 4000 8000 16000 32000 64000"}
+loads=(0 10us 25us 100us exp:20us burst:50@200us)
+
+load_name() {
+	case $1 in
+	0) echo "back to back" ;;
+	burst:*) echo "bursts of 50, then 200us" ;;
+	exp:*) echo "think time ${1#exp:}, exponential" ;;
+	*) echo "think time $1" ;;
+	esac
+}
+
+# loop_cpu PID: CPU ns so far of the iothread of `handoff run`, and the time, ns.
+loop_cpu() {
+	local task cpu
+	for task in /proc/"$(pgrep -P "$1" -o)"/task/*; do
+		[[ $(<"$task/comm") = iothread:* ]] || continue
+		read -r cpu _ <"$task/schedstat"
+		echo "$cpu $((${EPOCHREALTIME/./} * 1000))"
+	done 2>/dev/null
+}
+
+# try LOAD iothread-keys: one run; $before and $after, a moment of it each.
+try() {
+	local pid
+	"$handoff" run --json "$tmp/report.json" --iothread "io0,$2" \
+		--blk null,size=64M,iothread=io0 \
+		--load "rw=randread completion=poll runtime=$runtime thinktime=$1" \
+		>"$tmp/out" 2>&1 &
+	pid=$!
+	until [ "$(loop_cpu $pid)" ] || ! kill -0 $pid 2>/dev/null; do
+		sleep 0.02
+	done
+	sleep 0.2 # the guest has booted, and the policy has learned
+	before=$(loop_cpu $pid)
+	sleep "$(awk -v s="$runtime" 'BEGIN {print s * 0.7}')"
+	after=$(loop_cpu $pid)
+	wait $pid || {
+		cat "$tmp/out"
+		exit 1
+	}
+}
+
+# one LOAD SETTING iothread-keys: a line of the figures of a run to $tmp/LOAD.SETTING.
+one() {
+	local before= after=
+	# It may be over when we come to look: this machine has other things to do.
+	for _ in 1 2 3 4 5; do
+		try "$1" "$3"
+		[ "$before" ] && [ "$after" ] && break
+	done
+	[ "$before" ] && [ "$after" ] || {
+		echo "bench_policy: $2: no iothread seen in five runs of $runtime s; set RUNTIME"
+		exit 1
+	}
+	echo "$before $after $(jq -r '.guest | "\(.lat_p50_ns) \(.lat_p99_ns) \(.lat_mean_ns)
+		\(.kicks / .requests) \(.iops)"' "$tmp/report.json" | tr '\n' ' ')" |
+		awk '{cpu = ($3 - $1) / ($4 - $2) * 1e9 / $9
+			print $5, $6, cpu, $8, cpu + $7}' >>"$tmp/$1.$2"
+}
+
+# column FILE N: its median.
+column() { awk -v n="$2" '{print $n}' "$1" | median; }
+
+for _ in $(seq "$rounds"); do
+	for load in "${loads[@]}"; do
+		for policy in $policies; do
+			one "$load" "$policy" "policy=$policy"
+		done
+		for ns in $sweep; do
+			one "$load" "fixed.$ns" "policy=fixed,poll-max-ns=$ns"
+		done
+	done
+done
+
+missed=
+for load in "${loads[@]}"; do
+	best=$(for ns in $sweep; do echo "$(column "$tmp/$load.fixed.$ns" 5) fixed.$ns"; done |
+		sort -n | head -1)
+	best=${best#* }
+	printf '\n%-28s %9s %9s %9s %8s %9s %9s\n' "$(load_name "$load")" p50-ns p99-ns \
+		cpu/req kicks/req cost/req of-best
+	for setting in $policies $(printf 'fixed.%s ' $sweep); do
+		file=$tmp/$load.$setting
+		ratio=$(paste "$file" "$tmp/$load.$best" | awk '{printf "%.3f\n", $5 / $10}' |
+			median)
+		printf '  %-26s %9.0f %9.0f %9.0f %8.3f %9.0f %9.3f%s\n' "${setting/./ }" \
+			"$(column "$file" 1)" "$(column "$file" 2)" "$(column "$file" 3)" \
+			"$(column "$file" 4)" "$(column "$file" 5)" "$ratio" \
+			"$([ "$setting" = "$best" ] && echo ' best')"
+		[ "$setting" != break-even ] || awk -v r="$ratio" 'BEGIN {exit r > 1.1}' ||
+			missed="$missed, $(load_name "$load")"
+	done
+done
+echo
+if [ "$missed" ]; then
+	echo "break-even is more than 10 % from the best fixed spin on: ${missed#, }"
+else
+	echo "break-even is within 10 % of the best fixed spin on every load"
+fi
