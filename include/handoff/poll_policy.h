@@ -51,6 +51,8 @@ struct poll_state {
 	double expected; /* share of waits of late that a look, a spin of block_cost_ns, would hit
 			  */
 	double surprise; /* hits of looks over that, of late */
+	double hits;	 /* share of looks of late that hit */
+	double slept_ns; /* mean length of late of waits of which nobody saw the arrival */
 	uint32_t unseen; /* sleeps since the last look, of which nobody saw the arrival */
 	uint32_t look_every;
 	bool looking; /* poll_ns is a look's */

@@ -17,9 +17,11 @@
  *   expected = share of late waits with an arrival, deduced or seen, within B
  *   after a look:  L += B / 8 * (hit - expected)
  *
- * That settles where both agree, from either side, and what L is wrong by beyond that makes no
- * difference to whether a spin pays. Looks that find what was expected get rare: one in 128 sleeps,
- * which costs 1 % of a sleep at most. A spin in vain helps too: the work came after it, whatever L.
+ * Where nearly all hit, waits are alike, so those that were slept through lasted as long and L:
+ * that L is taken. Else it settles where both agree, from either side, and what L is wrong by
+ * beyond that makes no difference to whether a spin pays. Looks that find what was expected get
+ * rare: one in 128 sleeps, which costs 1 % of a sleep at most. A spin in vain helps too: the work
+ * came after it, whatever L.
  */
 #include <handoff/poll_policy.h>
 
@@ -32,8 +34,10 @@
 #define LOOK_SOON 4
 #define LOOK_LATE 128
 
-/* Looks that hit half the time at random are not to move L: 2 of their standard deviations. */
+/* Looks that hit half the time at random are not to move L: 1.6 of their standard deviations. */
 #define DOUBT 0.3
+/* Waits are alike if so many looks hit. */
+#define ALIKE 0.7
 
 /* ns. None: never spin. */
 static const int64_t length[SHADOW] = { 0,     1000,  2000,  3000,  4000,  6000, 8000,
@@ -83,7 +87,7 @@ static int64_t arrival(struct poll_state *state, const struct poll_wait *wait, b
 }
 
 /* The wait began with a look: hit or not, it is a fact. */
-static void look_done(struct poll_state *state, bool hit, int64_t sleep_ns)
+static void look_done(struct poll_state *state, bool hit, int64_t ns, int64_t sleep_ns)
 {
 	double surprise = (hit ? 1 : 0) - state->expected;
 
@@ -91,6 +95,10 @@ static void look_done(struct poll_state *state, bool hit, int64_t sleep_ns)
 	state->surprise += (surprise - state->surprise) / 4;
 	if (state->surprise > DOUBT || state->surprise < -DOUBT)
 		state->late_ns += (int64_t)((double)sleep_ns / 8 * state->surprise);
+	/* Where they nearly all hit, the waits that were slept through were as long, and L. */
+	state->hits += ((hit ? 1 : 0) - state->hits) / 4;
+	if (hit && state->hits > ALIKE)
+		state->late_ns += ((int64_t)state->slept_ns - ns - state->late_ns) / 4;
 	state->late_ns = MIN(MAX(state->late_ns, (int64_t)0), (int64_t)POLL_LATE_MAX_NS);
 	if (surprise > 0.5 || surprise < -0.5)
 		state->look_every = LOOK_SOON;
@@ -160,9 +168,11 @@ static void break_even_loop_waited(struct poll_state *state, const struct poll_p
 	if (state->looking && wait->slept && wait->spun_ns < state->poll_ns)
 		state->looking = false;
 	if (state->looking)
-		look_done(state, !wait->slept, sleep_ns);
+		look_done(state, !wait->slept, ns, sleep_ns);
 	else
 		state->expected += ((ns <= look_ns ? 1 : 0) - state->expected) / 16;
+	if (deduced)
+		state->slept_ns += ((double)wait->block_ns - state->slept_ns) / 8;
 	state->poll_ns = follow_leader(state, ns, sleep_ns, max_ns);
 	state->looking = look_is_due(state, deduced, look_ns);
 	if (state->looking)
