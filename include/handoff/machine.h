@@ -16,9 +16,10 @@
 #define MACHINE_MAX_MOVES     4
 
 /* Poll settings, as they may be given at the start and later. */
-#define MACHINE_POLL_MAX_NS_LIMIT 1000000000ull
-#define MACHINE_POLL_FACTOR_LIMIT (1u << 20) /* grow and shrink */
-#define MACHINE_POLL_WEIGHT_LIMIT 63
+#define MACHINE_POLL_MAX_NS_LIMIT  1000000000ull
+#define MACHINE_POLL_FACTOR_LIMIT  (1u << 20) /* grow and shrink */
+#define MACHINE_POLL_WEIGHT_LIMIT  63
+#define MACHINE_POLL_LATENCY_LIMIT 100000 /* percent */
 
 struct machine_iothread {
 	char *id;

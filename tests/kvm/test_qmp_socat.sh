@@ -41,7 +41,8 @@ check "an iothread's thread is one of the VMM's" test -d \
 check "qom-list /objects" qmp_returns qom-list '{"path": "/objects"}' '[.[].name]' \
 	'["type","io0","io1"]'
 check "qom-list of an iothread" qmp_returns qom-list '{"path": "/objects/io0"}' '[.[].name]' \
-	'["type","poll-max-ns","poll-grow","poll-shrink","poll-weight","poll-policy"]'
+	"$(jq -c . <<<'["type", "poll-max-ns", "poll-grow", "poll-shrink", "poll-weight",
+		"poll-latency-percent", "poll-policy"]')"
 check "qom-get by a partial path" qmp_returns qom-get \
 	'{"path": "io0", "property": "poll-max-ns"}' . 5000
 check "qom-get of a child" qmp_returns qom-get '{"path": "/objects", "property": "io0"}' . \
@@ -57,7 +58,7 @@ in_force() {
 	qmp_returns x-handoff-query-loops "" ".[] | select(.id == \"io0\").\"$1\"" "$2"
 }
 for setting in "poll-max-ns 100000" "poll-grow 3" "poll-shrink 4" "poll-weight 5" \
-	'poll-policy "qemu"'; do
+	"poll-latency-percent 50" 'poll-policy "break-even"' 'poll-policy "qemu"'; do
 	check "qom-set $setting" set_and_get $setting
 done
 check "X_HANDOFF_IOTHREAD_CHANGED" qmp_event X_HANDOFF_IOTHREAD_CHANGED
@@ -228,7 +229,7 @@ check "which the next one replaces" equal "$? $(cat "$tmp/err")" "0 "
 check "and removes" not test -e "$socket"
 
 # The guest's own end, and kicks that nobody takes: handlers are held back soon after the start.
-qmp_vm stuck --blk null,size=64M --load "rw=randread requests=1000" --fault hold=4s \
+qmp_vm stuck --blk null,size=64M --load "rw=randread requests=50000" --fault hold=4s \
 	--duration 60
 qmp_open
 qmp qmp_capabilities

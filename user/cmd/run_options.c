@@ -59,8 +59,8 @@ static const struct kv_key iothread_keys[] = {
 	  "divisor by which it shrinks; default 2" },
 	{ "poll-weight", KV_U32, IOT(poll_weight), 0, MACHINE_POLL_WEIGHT_LIMIT, NULL,
 	  "shift that weights a new sample; default 3 (1/8)" },
-	{ "poll-latency-percent", KV_U32, IOT(poll_latency_percent), 0, 100000, NULL,
-	  "what break-even pays for latency, in percent of CPU time; default 100" },
+	{ "poll-latency-percent", KV_U32, IOT(poll_latency_percent), 0, MACHINE_POLL_LATENCY_LIMIT,
+	  NULL, "what break-even pays for latency, in percent of CPU time; default 100" },
 	{ "policy", KV_STRING, IOT(policy), 0, 0, RUN_POLL_POLICIES,
 	  "how long to spin: qemu-weighted (default) and qemu as QEMU 11.1 and before do; "
 	  "break-even as would have cost least of late, measured; fixed always poll-max-ns" },

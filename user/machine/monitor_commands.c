@@ -61,6 +61,7 @@ const struct qmp_command monitor_commands[] = {
 	    { "poll-grow", QMP_INTEGER, true },
 	    { "poll-shrink", QMP_INTEGER, true },
 	    { "poll-weight", QMP_INTEGER, true },
+	    { "poll-latency-percent", QMP_INTEGER, true },
 	    { "poll-policy", QMP_STRING, true } } },
 	{ "object-del", monitor_object_del, { { "id", QMP_STRING } } },
 	{ "qom-list", monitor_qom_list, { { "path", QMP_STRING } } },

@@ -39,9 +39,10 @@ void monitor_event_iothread_changed(struct machine *m, struct IOThread *iothread
 
 	aio_context_get_poll_params(iothread_get_aio_context(iothread), &p);
 	monitor_event(m, "X_HANDOFF_IOTHREAD_CHANGED",
-		      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "id",
+		      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "id",
 				iothread_get_id(iothread), "property", property, "poll-max-ns",
 				(json_int_t)p.poll_max_ns, "poll-grow", (json_int_t)p.poll_grow,
 				"poll-shrink", (json_int_t)p.poll_shrink, "poll-weight",
-				(json_int_t)p.poll_weight, "poll-policy", p.policy));
+				(json_int_t)p.poll_weight, "poll-latency-percent",
+				(json_int_t)p.poll_latency_percent, "poll-policy", p.policy));
 }

@@ -16,8 +16,13 @@
 /* --- properties ------------------------------------------------------------------------------ */
 
 const struct monitor_property monitor_iothread_properties[] = {
-	{ "poll-max-ns", "int" }, { "poll-grow", "int" },      { "poll-shrink", "int" },
-	{ "poll-weight", "int" }, { "poll-policy", "string" }, { NULL, NULL },
+	{ "poll-max-ns", "int" },
+	{ "poll-grow", "int" },
+	{ "poll-shrink", "int" },
+	{ "poll-weight", "int" },
+	{ "poll-latency-percent", "int" },
+	{ "poll-policy", "string" },
+	{ NULL, NULL },
 };
 
 static const struct {
@@ -28,6 +33,7 @@ static const struct {
 	{ "poll-grow", MACHINE_POLL_FACTOR_LIMIT },
 	{ "poll-shrink", MACHINE_POLL_FACTOR_LIMIT },
 	{ "poll-weight", MACHINE_POLL_WEIGHT_LIMIT },
+	{ "poll-latency-percent", MACHINE_POLL_LATENCY_LIMIT },
 };
 
 static json_t *params_get(const struct aio_poll_params *p, const char *property)
@@ -40,6 +46,8 @@ static json_t *params_get(const struct aio_poll_params *p, const char *property)
 		return json_integer(p->poll_shrink);
 	if (!strcmp(property, "poll-weight"))
 		return json_integer(p->poll_weight);
+	if (!strcmp(property, "poll-latency-percent"))
+		return json_integer(p->poll_latency_percent);
 	return strcmp(property, "poll-policy") ? NULL : json_string(p->policy);
 }
 
@@ -69,8 +77,10 @@ static bool params_set(struct aio_poll_params *p, const char *property, const js
 		p->poll_grow = (uint32_t)number;
 	else if (!strcmp(property, "poll-shrink"))
 		p->poll_shrink = (uint32_t)number;
-	else
+	else if (!strcmp(property, "poll-weight"))
 		p->poll_weight = (uint32_t)number;
+	else
+		p->poll_latency_percent = (uint32_t)number;
 	return true;
 }
 
@@ -160,6 +170,7 @@ json_t *monitor_object_add(void *opaque, const json_t *arguments, struct qmp_fai
 		.poll_grow = params.poll_grow,
 		.poll_shrink = params.poll_shrink,
 		.poll_weight = params.poll_weight,
+		.poll_latency_percent = params.poll_latency_percent,
 		.policy = (char *)params.policy,
 		.cpu = -1,
 	};
@@ -213,7 +224,8 @@ static json_t *queues_of(const struct machine *m, uint32_t loop)
 }
 
 /* Each figure whole, not all of one moment: the loop goes on meanwhile. */
-static json_t *loop_info(const struct machine *m, const struct stats_loop *row, const char *policy)
+static json_t *loop_info(const struct machine *m, const struct stats_loop *row,
+			 const struct aio_poll_params *p)
 {
 	json_t *info = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "id", row->id, "kind",
 				 row->kind == STATS_LOOP_MAIN ? "main" : "iothread", "thread-id",
@@ -232,7 +244,13 @@ static json_t *loop_info(const struct machine *m, const struct stats_loop *row, 
 
 	json_object_update(info, counters);
 	json_decref(counters);
-	json_object_set_new(info, "poll-policy", json_string(policy));
+	/* What "break-even" measured, 0 where it does not. */
+	json_object_set_new(info, "poll-block-cost-ns",
+			    json_integer(figure(&row->poll_block_cost_ns)));
+	json_object_set_new(info, "poll-wake-ns", json_integer(figure(&row->poll_wake_ns)));
+	json_object_set_new(info, "poll-yields", json_integer(figure(&row->poll_yields)));
+	json_object_set_new(info, "poll-latency-percent", json_integer(p->poll_latency_percent));
+	json_object_set_new(info, "poll-policy", json_string(p->policy));
 	json_object_set_new(info, "queues", queues_of(m, stats_loop_index(m->stats, row)));
 	return info;
 }
@@ -245,10 +263,10 @@ json_t *monitor_query_loops(void *opaque, const json_t *arguments, struct qmp_fa
 	unsigned int i;
 
 	aio_context_get_poll_params(main_loop_aio_context_any(), &p);
-	json_array_append_new(list, loop_info(m, m->main_stats, p.policy));
+	json_array_append_new(list, loop_info(m, m->main_stats, &p));
 	for (i = 0; i < m->n_iothreads; i++) {
 		aio_context_get_poll_params(iothread_get_aio_context(m->iothread[i].iothread), &p);
-		json_array_append_new(list, loop_info(m, m->iothread[i].stats, p.policy));
+		json_array_append_new(list, loop_info(m, m->iothread[i].stats, &p));
 	}
 	return list;
 }
