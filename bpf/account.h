@@ -6,7 +6,7 @@
 #ifndef HANDOFF_BPF_ACCOUNT_H
 #define HANDOFF_BPF_ACCOUNT_H
 
-#include "state.h"
+#include "gap.h"
 
 /* Time on a CPU since the last event. A thread that was running when we came has none yet. */
 static __always_inline __u64 account_take(struct thread_state *t, enum thread_event event,
@@ -24,14 +24,21 @@ static __always_inline void account_consume(struct thread_state *t, __u64 now)
 {
 	t->row.loop.handling_ns += account_take(t, EVENT_CONSUME, now);
 	t->row.loop.consumes++;
+	t->dry_ns = 0;
 }
 
 /* `kicked`: a kick of the interrupt's queue was consumed since its last one. */
 static __always_inline void account_irq(struct thread_state *t, bool kicked, __u64 now)
 {
+	bool consumed = t->event == EVENT_CONSUME;
 	__u64 ns = account_take(t, EVENT_DONE, now);
 
 	t->row.loop.irqs++;
+	if (kicked && consumed)
+		gap_served(t, ns);
+	if (!kicked)
+		gap_spun(t, now);
+	t->dry_ns = now;
 	if (kicked) {
 		t->row.loop.handling_ns += ns;
 		return;
@@ -52,6 +59,7 @@ static __always_inline void account_empty(struct thread_state *t, __u64 now)
 	if (before == EVENT_RUN)
 		return;
 	ns = account_take(t, EVENT_DONE, now);
+	gap_dry(t, now);
 	if (before == EVENT_CONSUME)
 		loop->handling_ns += ns;
 	else
@@ -73,6 +81,8 @@ static __always_inline void account_out(struct thread_state *t, bool runnable, _
 	}
 	loop->sleeps++;
 	/* It woke, and showed nothing: of a loop that is known to spin, a spin. */
+	if (t->event == EVENT_RUN && loop->polled_irqs)
+		gap_dry(t, now - ns);
 	if (t->event == EVENT_DONE || (t->event == EVENT_RUN && loop->polled_irqs))
 		loop->waste_ns += ns;
 	else if (t->event == EVENT_CONSUME)

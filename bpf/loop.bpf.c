@@ -127,8 +127,10 @@ static __always_inline void switched_out(struct task_struct *prev, bool runnable
 	t->runnable_ns = 0;
 	if (config.foreign)
 		account_out(t, runnable, now);
-	if (!runnable)
+	if (!runnable) {
+		gap_dry(t, now);
 		return;
+	}
 	t->runnable_ns = now;
 	t->preempted = 1;
 	t->row.loop.preemptions++;
@@ -150,6 +152,8 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	t->row.loop.cpu = bpf_get_smp_processor_id();
 	if (config.foreign)
 		account_in(t, now);
+	if (t->runnable_ns && !t->preempted)
+		gap_woken(t);
 	if (!t->reads && is_consumer(next->pid))
 		queues_looked_at(next->pid);
 	if (!t->runnable_ns)

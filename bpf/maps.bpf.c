@@ -5,6 +5,7 @@
 struct threads_state_map thread_states SEC(".maps");
 struct kicks_map kicks SEC(".maps");
 struct stage_hists_map stage_hists SEC(".maps");
+struct loop_hists_map loop_hists SEC(".maps");
 struct irqs_map irqs SEC(".maps");
 struct messages_map messages SEC(".maps");
 struct places_map places SEC(".maps");
@@ -25,7 +26,7 @@ struct uprobe_completed_map uprobe_completed SEC(".maps");
 const volatile struct trace_config config = {};
 __u64 losses[LOSSES] = {};
 __u32 gone = 0;
-__u32 threads_used = 0, kicks_used = 0, unknown_used = 0, pasts = 0;
+__u32 threads_used = 0, kicks_used = 0, unknown_used = 0, pasts = 0, loops_used = 0;
 struct trace_seen seen = {};
 struct queue_binding binding = {};
 __u32 consumers_used = 0;

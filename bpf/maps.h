@@ -58,6 +58,11 @@ struct thread_state {
 	__u64 open;   /* a kick of theirs was consumed since their last interrupt */
 	__u32 event;  /* the last event: enum thread_event */
 	__u32 reads;  /* 1 = it is seen to read eventfds */
+
+	/* as a loop: its waits (gap.h) */
+	__u64 dry_ns;	  /* since when it has nothing to do; 0 = it has, or that is not known */
+	__u64 wait_ns;	  /* dry_ns of the sleep it has woken from; 0 = none, or told already */
+	__u64 service_ns; /* from a kick's consumption to its interrupt, on the mean of late */
 };
 
 /*
@@ -102,6 +107,14 @@ struct stage_hists_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, MODEL_MAX_QUEUES *KICK_STAGES);
+	__type(key, __u32);
+	__type(value, struct hist);
+};
+
+struct loop_hists_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MODEL_MAX_LOOPS *LOOP_HISTS);
 	__type(key, __u32);
 	__type(value, struct hist);
 };
@@ -198,6 +211,7 @@ struct changes_map {
 extern struct threads_state_map thread_states SEC(".maps");
 extern struct kicks_map kicks SEC(".maps");
 extern struct stage_hists_map stage_hists SEC(".maps");
+extern struct loop_hists_map loop_hists SEC(".maps");
 extern struct irqs_map irqs SEC(".maps");
 extern struct messages_map messages SEC(".maps");
 extern struct places_map places SEC(".maps");
@@ -214,7 +228,7 @@ extern struct changes_map changes SEC(".maps");
 extern const volatile struct trace_config config;
 extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
-extern __u32 threads_used, kicks_used, unknown_used, pasts;
+extern __u32 threads_used, kicks_used, unknown_used, pasts, loops_used;
 extern struct trace_seen seen;
 extern struct queue_binding binding; /* argument of ho_bind */
 extern __u32 consumers_used;

@@ -49,28 +49,39 @@ int ho_notified(struct pt_regs *ctx)
 	return 0;
 }
 
-static __always_inline int polling(bool begins)
+/* The loop's, in whose context the point is. */
+static __always_inline struct thread_state *polling(bool begins)
 {
 	struct thread_state *t = ours() ? thread_keep() : NULL;
 
-	if (!t)
-		return 0;
-	if (!begins)
-		t->row.loop.poll_end_ns = bpf_ktime_get_ns();
-	t->row.loop.polling = begins;
-	return 0;
+	if (t)
+		t->row.loop.polling = begins;
+	return t;
 }
 
 SEC("?usdt")
 int ho_poll_begin(struct pt_regs *ctx)
 {
-	return polling(true);
+	polling(true);
+	return 0;
 }
 
+/* (loop_tid, spun_ns): its last spin found nothing, so it is dry since that began. */
 SEC("?usdt")
 int ho_poll_end(struct pt_regs *ctx)
 {
-	return polling(false);
+	struct thread_state *t = polling(false);
+	long spun_ns = 0;
+	__u64 now;
+
+	if (!t)
+		return 0;
+	now = bpf_ktime_get_ns();
+	t->row.loop.poll_end_ns = now;
+	if (bpf_usdt_arg(ctx, 1, &spun_ns))
+		lost(LOSS_LOOKUPS);
+	t->dry_ns = (__u64)spun_ns < now ? now - spun_ns : now;
+	return 0;
 }
 
 SEC("?usdt")

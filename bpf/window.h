@@ -7,7 +7,7 @@
 #ifndef HANDOFF_BPF_WINDOW_H
 #define HANDOFF_BPF_WINDOW_H
 
-#include "state.h"
+#include "gap.h"
 
 /* A kick this fresh may have come after the eventfd was read: it stays for the next window. */
 #define FRESH_KICK_NS 1000000
@@ -111,6 +111,9 @@ static __always_inline void arrived(struct kick_state *state, struct thread_stat
 		add_wake(state, t, now);
 	else if (w->first_ns)
 		kick_add(state, STAGE_DISPATCH, since(later(since_ns, w->signal_ns), now));
+	/* Of our own VMM the page has what a spin found. */
+	if (w->first_ns && (woken || config.foreign))
+		gap_arrived(t, w->first_ns, woken, now);
 	if (w->first_ns && now > since_ns && now - since_ns > config.lost_after_ns)
 		ADD(state->lost, 1);
 	else if (woken)

@@ -230,6 +230,20 @@ struct loop_state {
 	__u64 reads_empty; /* and with nothing in them */
 	__u64 sleeps;	   /* switched out to wait */
 	__u64 irqs;	   /* interrupts sent */
+	__u32 hists;	   /* 1 + its place among loop_hists; 0 = it has none yet */
+	__u32 pad;
+};
+
+/*
+ * Of a loop's waits, element (hists - 1) * LOOP_HISTS + this of loop_hists, shared as stage_hists
+ * is. A gap is the time from the loop's running dry to the arrival (the guest's kick as it was
+ * decoded, whenever the loop then saw it); a wait that something else ends (a timer) has none.
+ */
+enum loop_hist {
+	LOOP_GAP = 0,	   /* a kick told when the work arrived */
+	LOOP_GAP_SPUN = 1, /* a spin found it: until its interrupt, less what serving takes */
+	LOOP_WAKE = 2,	   /* from the arrival until it was seen, of those that ended a sleep */
+	LOOP_HISTS = 3,
 };
 
 struct vcpu_state {
@@ -291,6 +305,7 @@ enum loss {
 #define MODEL_MAX_UNKNOWN   64	 /* of those: messages of nobody known */
 #define MODEL_MAX_MESSAGES  1024 /* in use at once */
 #define MODEL_MAX_QUEUES    64	 /* rows of the stats page: a set is 64 bits */
+#define MODEL_MAX_LOOPS	    64	 /* threads that have waited for a kick */
 #define MODEL_MAX_THREADS   2048 /* those of note that have ended too */
 #define MODEL_MAX_VCPUS	    512
 #define MODEL_MAX_EXITS	    4096 /* exit reasons, of all vCPUs */
@@ -311,6 +326,6 @@ _Static_assert(sizeof(struct irq_key) == 8, "map layout is ABI");
 _Static_assert(sizeof(struct irq_set) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct irq_state) == 24 + 2 * sizeof(struct hist), "map layout is ABI");
 _Static_assert(sizeof(struct queue_place) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct thread_row) == 8 + 18 * 8 + 8 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct thread_row) == 8 + 19 * 8 + 8 * 8, "map layout is ABI");
 
 #endif

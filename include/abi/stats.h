@@ -16,7 +16,7 @@
 
 #define STATS_MEMFD_NAME "handoff-stats"
 #define STATS_MAGIC	 0x31534f4646444e48ull /* "HNDFFOS1", little endian */
-#define STATS_VERSION	 1
+#define STATS_VERSION	 2
 
 #define STATS_MAX_LOOPS	       32
 #define STATS_MAX_QUEUES       64
@@ -74,6 +74,8 @@ struct stats_loop {
 	__u64 poll_wake_ns;	  /* median wake latency */
 	__u64 poll_yields;	  /* spins after which others that want the CPU were let go first */
 	__u64 reserved[5];
+	/* While armed: how long the spins took that a polled handler's work ended. */
+	struct hist spin_hit;
 };
 
 /* Legs of a request that only user space sees. */
@@ -135,7 +137,8 @@ struct stats_page {
 	struct stats_handover handover[STATS_MAX_HANDOVERS];
 };
 
-_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8,
+_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8 +
+						    sizeof(struct hist),
 	       "stats page layout is ABI");
 _Static_assert(STATS_MAX_QUEUES <= 64, "a tracer keeps sets of rows as bits");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");

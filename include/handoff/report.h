@@ -106,6 +106,16 @@ struct report_loop {
 	uint64_t wall_ns, handling_ns, polling_hit_ns, polling_waste_ns, blocked_ns, runq_ns;
 	uint64_t preempted_ns; /* runnable but not running inside the others: informative */
 	struct report_stage stage[STAGES]; /* of the queues it serves, merged */
+	/*
+	 * Its waits that work ended which a guest sent: gaps from its running dry to the arrival,
+	 * and, of those it slept in, wakes from the arrival until it had seen it. Inferred with
+	 * gaps_reason, or absent. hidden: it may spin, and what a spin finds leaves no trace, so
+	 * short gaps are missing.
+	 */
+	enum evidence gaps_evidence;
+	bool gaps_hidden;
+	char gaps_reason[REPORT_TEXT];
+	struct hist gap_hist, wake_hist;
 };
 
 struct report_vcpu {

@@ -180,7 +180,7 @@ struct AioContext {
 	struct list_head bh_slices;	/* oldest first */
 	struct list_head poll_handlers; /* have fired once, and have io_poll */
 	bool poll_started;		/* io_poll_begin was called for the poll list */
-	int64_t poll_spun_ns;		/* since poll mode began, for the probe */
+	int64_t poll_spun_ns;		/* of the last spin, for the probe */
 	int64_t idle_check_ns;		/* when to look for idle pollers again */
 	const struct poll_policy *policy;
 	struct poll_params poll_params; /* in force */

@@ -161,18 +161,20 @@ static bool remove_idle_poll_handlers(struct AioContext *ctx, int64_t now_ns)
 	return progress;
 }
 
-static void spin_ended(struct AioContext *ctx, struct aio_turn *turn, bool hit)
+static void spin_ended(struct AioContext *ctx, struct aio_turn *turn, bool hit, bool found)
 {
 	struct stats_loop *row = ctx->row;
 	int64_t spun_ns = turn->now_ns - turn->start_ns;
 
-	ctx->poll_spun_ns += spun_ns;
+	ctx->poll_spun_ns = spun_ns;
 	if (ctx->fdmon->mixed_polling)
 		ctx->blind_turns = 0; /* need_wait() has had an eye on the fds */
 	stats_add(&row->poll_spin_ns, spun_ns);
 	turn->spun_ns = spun_ns;
 	if (hit) {
 		stats_inc(&row->poll_hits);
+		if (found && stats_armed())
+			hist_add(&row->spin_hit, spun_ns);
 		loop_account(row, &row->polling_hit_ns, STATS_PHASE_HANDLING, turn->now_ns);
 		HANDOFF_PROBE2(poll_hit, row->tid, spun_ns);
 	} else {
@@ -218,7 +220,7 @@ FRAME static bool run_poll_handlers(struct AioContext *ctx, struct aio_turn *tur
 		hit = progress || atomic_load_explicit(&ctx->notified, memory_order_relaxed) ||
 		      ctx->fdmon->need_wait(ctx);
 	} while (!hit && turn->now_ns - turn->start_ns < max_ns);
-	spin_ended(ctx, turn, hit);
+	spin_ended(ctx, turn, hit, progress);
 	ctx->spins_calm++;
 	if (unlikely(disturbed) && ctx->measuring)
 		spin_disturbed(ctx);

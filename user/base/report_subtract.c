@@ -63,6 +63,8 @@ static void subtract_loop(struct report_loop *now, const struct report_loop *bef
 	take(&now->runq_ns, before->runq_ns);
 	take(&now->preempted_ns, before->preempted_ns);
 	subtract_stages(now->stage, before->stage);
+	hist_subtract(&now->gap_hist, &before->gap_hist);
+	hist_subtract(&now->wake_hist, &before->wake_hist);
 }
 
 /*

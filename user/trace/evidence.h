@@ -69,6 +69,7 @@ enum evidence evidence_arrivals(const struct evidence_queue_facts *facts,
 /* And of a loop of such a VMM. */
 struct evidence_loop_facts {
 	bool seen;	      /* the programs know the thread */
+	bool consume;	      /* as evidence_facts */
 	bool spins_known;     /* the VMM's settings were told */
 	uint64_t poll_max_ns; /* then */
 	/* a queue it serves takes no interrupts, or fewer than half as many as it is kicked */
@@ -76,6 +77,9 @@ struct evidence_loop_facts {
 };
 
 enum evidence evidence_polls(const struct evidence_loop_facts *facts, char reason[EVIDENCE_TEXT]);
+/* Of its gaps; hidden: those that a spin ended are not among them. */
+enum evidence evidence_gaps(const struct evidence_loop_facts *facts, bool *hidden,
+			    char reason[EVIDENCE_TEXT]);
 /* What is to be said of its account, which is inferred. */
 void evidence_account(const struct evidence_loop_facts *facts, char reason[EVIDENCE_TEXT]);
 /* So few interrupts that many a spin's find has none. */

@@ -117,3 +117,28 @@ void evidence_account(const struct evidence_loop_facts *f, char reason[EVIDENCE_
 			 "without: hit, less a kick's mean; sleep: waste, too much by work after "
 			 "the last irq");
 }
+
+enum evidence evidence_gaps(const struct evidence_loop_facts *f, bool *hidden,
+			    char reason[EVIDENCE_TEXT])
+{
+	*hidden = !never_spins(f) && (f->blind || f->dim);
+	if (!f->consume) {
+		snprintf(reason, EVIDENCE_TEXT, "reads of eventfds cannot be seen");
+		return EVIDENCE_ABSENT;
+	}
+	if (!f->seen) {
+		snprintf(reason, EVIDENCE_TEXT, "the thread was not seen on a CPU");
+		return EVIDENCE_ABSENT;
+	}
+	if (*hidden)
+		snprintf(reason, EVIDENCE_TEXT,
+			 "of sleeps alone: the guest takes %s interrupts, so what a spin finds "
+			 "leaves no trace%s",
+			 f->blind ? "no" : "few", f->spins_known ? "" : ", if the loop spins");
+	else
+		snprintf(reason, EVIDENCE_TEXT,
+			 "from its last interrupt, or its going to sleep, to the kick%s",
+			 never_spins(f) ? ""
+					: "; of a spin to its interrupt, less what serving takes");
+	return EVIDENCE_INFERRED;
+}

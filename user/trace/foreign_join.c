@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <handoff/compiler.h>
+#include <handoff/hist.h>
 
 static uint64_t less(uint64_t a, uint64_t b)
 {
@@ -165,6 +166,7 @@ static struct evidence_loop_facts loop_facts(const struct tracer *t, const struc
 {
 	struct evidence_loop_facts facts = {
 		.seen = thread,
+		.consume = r->stage[STAGE_DISPATCH].evidence != EVIDENCE_ABSENT,
 		.spins_known = l->settings_evidence == EVIDENCE_EXACT,
 		.poll_max_ns = l->poll_max_ns,
 	};
@@ -273,6 +275,22 @@ static void join_polls(const struct tracer *t, const struct report *r, struct re
 	l->polls = hits + thread->loop.sleeps;
 }
 
+static void join_gaps(const struct tracer *t, struct report_loop *l,
+		      const struct evidence_loop_facts *facts, const struct thread_row *thread)
+{
+	struct hist spun;
+
+	l->gaps_evidence = evidence_gaps(facts, &l->gaps_hidden, l->gaps_reason);
+	if (l->gaps_evidence == EVIDENCE_ABSENT)
+		return;
+	kernel_loop_hist(&t->view, thread, LOOP_GAP, &l->gap_hist);
+	kernel_loop_hist(&t->view, thread, LOOP_WAKE, &l->wake_hist);
+	kernel_loop_hist(&t->view, thread, LOOP_GAP_SPUN, &spun);
+	/* One that never spins was only late. */
+	if (l->polls_evidence != EVIDENCE_EXACT)
+		hist_merge(&l->gap_hist, &spun);
+}
+
 void foreign_join_loop(const struct tracer *t, const struct report *r, struct report_loop *l,
 		       unsigned int i, const struct thread_row *thread, int64_t now_ns)
 {
@@ -288,6 +306,7 @@ void foreign_join_loop(const struct tracer *t, const struct report *r, struct re
 		snprintf(l->how, sizeof(l->how), "%s", consumer_how_name(loop->how));
 	facts = loop_facts(t, r, l, i, thread);
 	join_polls(t, r, l, i, &facts, thread);
+	join_gaps(t, l, &facts, thread);
 	if (l->account_evidence == EVIDENCE_ABSENT)
 		return;
 	evidence_account(&facts, l->account_reason);

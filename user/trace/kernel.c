@@ -254,9 +254,12 @@ static int kernel_map(struct kernel *k, struct error *err)
 	k->hists = map_array(k->skel->maps.stage_hists,
 			     MODEL_MAX_QUEUES * KICK_STAGES * sizeof(struct hist), &k->hists_size,
 			     err);
+	k->loop_hists = map_array(k->skel->maps.loop_hists,
+				  MODEL_MAX_LOOPS * LOOP_HISTS * sizeof(struct hist),
+				  &k->loop_hists_size, err);
 	k->queues = map_array(k->skel->maps.queue_states,
 			      MODEL_MAX_QUEUES * sizeof(struct queue_state), &k->queues_size, err);
-	return k->hists && k->queues ? 0 : -ENOMEM;
+	return k->hists && k->loop_hists && k->queues ? 0 : -ENOMEM;
 }
 
 /* The iterator sees the pids of the initial namespace; so do we, unless we sit in a container. */
@@ -313,6 +316,8 @@ void kernel_free(struct kernel *k)
 	kernel_close_changes(k);
 	if (k->hists)
 		munmap((void *)k->hists, k->hists_size);
+	if (k->loop_hists)
+		munmap((void *)k->loop_hists, k->loop_hists_size);
 	if (k->queues)
 		munmap((void *)k->queues, k->queues_size);
 	if (k->cost_fd >= 0)

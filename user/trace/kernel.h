@@ -133,6 +133,8 @@ struct kernel_view {
 	uint64_t loss[LOSSES];
 	/* Not copied: MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs. */
 	const struct hist *hists;
+	/* Likewise; MODEL_MAX_LOOPS rows of LOOP_HISTS. */
+	const struct hist *loop_hists;
 };
 
 /* Refills view (zeroed before its first use). 0 or -errno: memory is short, or a map cannot be
@@ -144,6 +146,9 @@ void kernel_view_release(struct kernel_view *view);
  * emptied first. */
 void kernel_stage_hist(const struct kernel_view *view, uint32_t row, enum stage stage,
 		       struct hist *out);
+/* One of a thread's own; empty if it has none. */
+void kernel_loop_hist(const struct kernel_view *view, const struct thread_row *thread,
+		      enum loop_hist which, struct hist *out);
 /* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
 void kernel_hist_read(const struct hist *shared, struct hist *out);
 

@@ -18,6 +18,9 @@ struct kernel {
 	const struct hist
 		*hists; /* MODEL_MAX_QUEUES rows of KICK_STAGES, shared with the programs */
 	size_t hists_size;
+	const struct hist
+		*loop_hists; /* MODEL_MAX_LOOPS rows of LOOP_HISTS, shared with the programs */
+	size_t loop_hists_size;
 	const struct queue_state *queues; /* MODEL_MAX_QUEUES, shared with the programs */
 	size_t queues_size;
 	struct ring_buffer *changes; /* NULL: not foreign */

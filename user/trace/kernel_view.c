@@ -130,6 +130,7 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 	if (ret)
 		return ret;
 	view->hists = k->hists;
+	view->loop_hists = k->loop_hists;
 	if (k->config.foreign) {
 		memcpy(view->queue, k->queues, sizeof(view->queue));
 		read_votes(k, view);
@@ -175,6 +176,17 @@ void kernel_stage_hist(const struct kernel_view *view, uint32_t row, enum stage 
 {
 	if (row < MODEL_MAX_QUEUES && stage < KICK_STAGES)
 		kernel_hist_read(&view->hists[row * KICK_STAGES + stage], out);
+	else
+		memset(out, 0, sizeof(*out));
+}
+
+void kernel_loop_hist(const struct kernel_view *view, const struct thread_row *thread,
+		      enum loop_hist which, struct hist *out)
+{
+	uint32_t place = thread->loop.hists;
+
+	if (view->loop_hists && place && place <= MODEL_MAX_LOOPS)
+		kernel_hist_read(&view->loop_hists[(place - 1) * LOOP_HISTS + which], out);
 	else
 		memset(out, 0, sizeof(*out));
 }

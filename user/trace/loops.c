@@ -127,6 +127,27 @@ static void join_settings(struct report_loop *l, const struct stats_loop *now)
 	l->poll_weight = now->poll_weight;
 }
 
+/* A spin's length is the VMM's to tell. */
+static void join_gaps(const struct tracer *t, struct report_loop *l, const struct stats_loop *now,
+		      const struct stats_loop *before, const struct thread_row *thread)
+{
+	struct hist spun = now->spin_hit;
+
+	if (!t->kernel || !thread) {
+		snprintf(l->gaps_reason, sizeof(l->gaps_reason), "%s",
+			 t->kernel ? "the thread was not seen on a CPU" : t->no_bpf_reason);
+		return;
+	}
+	l->gaps_evidence = EVIDENCE_INFERRED;
+	snprintf(l->gaps_reason, sizeof(l->gaps_reason),
+		 "a spin's length by the VMM's clock; of a sleep: from its last spin's begin, or "
+		 "its going to sleep, to the kick");
+	kernel_loop_hist(&t->view, thread, LOOP_GAP, &l->gap_hist);
+	kernel_loop_hist(&t->view, thread, LOOP_WAKE, &l->wake_hist);
+	hist_subtract(&spun, &before->spin_hit);
+	hist_merge(&l->gap_hist, &spun);
+}
+
 /* What our VMM counts. */
 static void join_told(const struct tracer *t, struct report_loop *l, unsigned int i,
 		      const struct thread_row *thread, int64_t now_ns)
@@ -148,6 +169,7 @@ static void join_told(const struct tracer *t, struct report_loop *l, unsigned in
 		join_account(l, now, before, t->start_ns, now_ns);
 	if (thread)
 		join_runq(l, thread);
+	join_gaps(t, l, now, before, thread);
 }
 
 static void join_loop(struct tracer *t, struct report *r, struct report_loop *l, unsigned int i,

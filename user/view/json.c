@@ -20,7 +20,7 @@
 #include "json_rows.h"
 #include "rows.h"
 
-static json_t *hist_json(const struct hist *h)
+json_t *json_hist(const struct hist *h)
 {
 	json_t *buckets = json_array();
 
@@ -50,7 +50,7 @@ static json_t *stage_json(enum stage s, const struct report_stage *stage, bool w
 	json_put_known(out, "max_ns", any, h->max_ns);
 	json_put_known(out, "sum_ns", any, h->sum_ns);
 	if (with_hist)
-		json_object_set_new(out, "hist", known ? hist_json(h) : json_null());
+		json_object_set_new(out, "hist", known ? json_hist(h) : json_null());
 	return out;
 }
 

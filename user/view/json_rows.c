@@ -2,6 +2,7 @@
 /* Queues, loops, vCPUs and alarms as JSON: see json_rows.h. Neighbour: json.c, the document. */
 #include <stdio.h>
 
+#include <handoff/hist.h>
 #include <handoff/report.h>
 
 #include "json_put.h"
@@ -117,6 +118,23 @@ static json_t *settings_json(const struct report_loop *l)
 	return out;
 }
 
+/* From running dry to the arrival; and wakes, of the sleeps among them. */
+static json_t *gaps_json(const struct report_loop *l)
+{
+	json_t *out = json_pack("{ss}", "evidence", evidence_name(l->gaps_evidence));
+	bool known = l->gaps_evidence != EVIDENCE_ABSENT, any = known && l->gap_hist.count;
+
+	json_put_reason(out, "reason", l->gaps_reason);
+	json_object_set_new(out, "spins_hidden", json_boolean(l->gaps_hidden));
+	json_put_known(out, "count", known, l->gap_hist.count);
+	json_put_known(out, "p50_ns", any, any ? hist_quantile_ns(&l->gap_hist, 500) : 0);
+	json_put_known(out, "p90_ns", any, any ? hist_quantile_ns(&l->gap_hist, 900) : 0);
+	json_put_known(out, "wakes", known, l->wake_hist.count);
+	json_put_known(out, "wake_sum_ns", known, l->wake_hist.sum_ns);
+	json_object_set_new(out, "hist", known ? json_hist(&l->gap_hist) : json_null());
+	return out;
+}
+
 json_t *json_loop(const struct report_loop *l)
 {
 	bool runq_known = l->runq_evidence != EVIDENCE_ABSENT;
@@ -141,6 +159,7 @@ json_t *json_loop(const struct report_loop *l)
 	json_object_set_new(out, "account", account_json(l));
 	json_put_known(out, "wakes", runq_known, l->wakes);
 	json_put_known(out, "preemptions", runq_known, l->preemptions);
+	json_object_set_new(out, "gaps", gaps_json(l));
 	json_object_set_new(out, "stages", json_stages(l->stage, false));
 	return out;
 }

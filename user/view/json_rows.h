@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <jansson.h>
 
+struct hist;
 struct report_alarm;
 struct report_loop;
 struct report_queue;
 struct report_stage;
 struct report_vcpu;
 
+/* [le_ns, n] of each bucket that holds any. */
+json_t *json_hist(const struct hist *h);
 /* All ten. */
 json_t *json_stages(const struct report_stage *stages, bool with_hist);
 json_t *json_queue(const struct report_queue *q);

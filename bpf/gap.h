@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * How long a loop that has run dry waits for work: the measure that a poll time is chosen by
+ * (include/handoff/what_if.h). Dry since: the interrupt that ended its work, where there is one,
+ * or the begin of its last spin, where the VMM tells it; else its going to sleep.
+ *
+ *   consumed ---- interrupt .................. kick - wake - runq - consumed
+ *                 dry_ns    `- asleep              `--- LOOP_WAKE ---'
+ *                   `----------- LOOP_GAP ---------'
+ *
+ * All by the thread's own events, one at a time.
+ */
+#ifndef HANDOFF_BPF_GAP_H
+#define HANDOFF_BPF_GAP_H
+
+#include "state.h"
+
+/* gap.bpf.c: a global function, verified once. */
+int loop_hist_add(__u32 tid, __u32 which, __u64 ns);
+
+/* It has nothing to do since; if it had nothing to do before, that stands. */
+static __always_inline void gap_dry(struct thread_state *t, __u64 since_ns)
+{
+	if (!t->dry_ns)
+		t->dry_ns = since_ns;
+}
+
+/* It was asleep. Whatever woke it: when it sleeps again, that is another wait. */
+static __always_inline void gap_woken(struct thread_state *t)
+{
+	t->wait_ns = t->dry_ns;
+	t->dry_ns = 0;
+}
+
+/* It has consumed a kick of that time; woken by it, or, before it had slept, dry still. */
+static __always_inline void gap_arrived(struct thread_state *t, __u64 arrival_ns, bool woken,
+					__u64 now)
+{
+	__u64 from = woken && t->wait_ns ? t->wait_ns : t->dry_ns;
+
+	t->wait_ns = 0;
+	t->dry_ns = 0;
+	if (!from || arrival_ns <= from)
+		return;
+	loop_hist_add(t->row.tid, LOOP_GAP, arrival_ns - from);
+	if (woken)
+		loop_hist_add(t->row.tid, LOOP_WAKE, since(arrival_ns, now));
+}
+
+/* A spin found work, which nothing tells of but the interrupt that ends it. */
+static __always_inline void gap_spun(struct thread_state *t, __u64 now)
+{
+	__u64 ns = t->dry_ns ? since(t->dry_ns, now) : 0;
+
+	if (ns)
+		loop_hist_add(t->row.tid, LOOP_GAP_SPUN,
+			      ns > t->service_ns ? ns - t->service_ns : 0);
+}
+
+/* What serving takes, of late. */
+static __always_inline void gap_served(struct thread_state *t, __u64 ns)
+{
+	t->service_ns = t->service_ns ? t->service_ns - (t->service_ns >> 3) + (ns >> 3) : ns;
+}
+
+#endif
