@@ -14,7 +14,8 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_run, command_trace, command_ls, command_doctor, command_help;
+extern const struct command command_run, command_trace, command_tune, command_ls, command_doctor,
+	command_help;
 
 /* NULL-terminated, in the order of `handoff help`. */
 extern const struct command *const commands[];

@@ -13,7 +13,7 @@
 
 #include "cmd.h"
 
-const struct command *const commands[] = { &command_run,    &command_trace, &command_ls,
+const struct command *const commands[] = { &command_run, &command_trace,  &command_tune, &command_ls,
 					   &command_doctor, &command_help,  NULL };
 
 int cmd_usage(const struct opts_command *cmd, const struct error *err)

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * From a report to a recommendation. What a sleep costs (B of tuning.md): system calls and switch,
+ * the kick's way to the signal as measured, and the wake latency as measured, weighted by the goal.
+ */
+#include <handoff/advisor.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <handoff/clock.h>
+#include <handoff/compiler.h>
+#include <handoff/hist.h>
+#include <handoff/poll_policy.h>
+#include <handoff/report.h>
+#include "curve.h"
+
+/* Less than this is not worth a change: noise between two measurements is more. */
+#define WORTH 0.03
+/* Of the loop's time at work, below which nothing can be told of when work arrives. */
+#define BUSY_LEAST 0.03
+/* Two points of hits apart are as good as the same to a budget. */
+#define SAME_HITS 0.005
+
+static double mean_ns(const struct hist *h)
+{
+	return h->count ? (double)h->sum_ns / (double)h->count : 0;
+}
+
+static double share(double part, double whole)
+{
+	return whole > 0 ? part / whole : 0;
+}
+
+struct kicks {
+	double all, busy;
+};
+
+/* Of the loop's queues: those that met it at work, or a signal that was waiting. */
+static struct kicks kicks_of(const struct report *r, const struct report_loop *l)
+{
+	uint32_t index = (uint32_t)(l - r->loop), i;
+	struct kicks k = { 0 };
+
+	for (i = 0; i < r->n_queues; i++) {
+		const struct report_queue *q = &r->queue[i];
+
+		if (q->loop_index != index || q->met_evidence == EVIDENCE_ABSENT)
+			continue;
+		k.all += (double)q->kicks;
+		k.busy += (double)(q->kicks_awake + q->kicks_coalesced);
+	}
+	return k;
+}
+
+/* Work that comes by itself comes while the loop is at work as often as it is at work. */
+static enum advice_arrivals arrivals_of(const struct report *r, const struct report_loop *l)
+{
+	struct kicks k = kicks_of(r, l);
+	double busy_ns = (double)l->wake_hist.sum_ns + (double)l->handling_ns;
+	double busy = MIN(share(busy_ns, (double)r->duration_ns), 1.0);
+
+	if (k.all < ADVICE_MIN_GAPS || busy < BUSY_LEAST)
+		return ARRIVALS_UNKNOWN;
+	return share(k.busy, k.all) < busy / 4 ? ARRIVALS_CLOSED : ARRIVALS_OPEN;
+}
+
+static void take_facts(struct advice *a, const struct report *r, const struct report_loop *l,
+		       const struct poll_policy *policy, const struct advice_goal *goal)
+{
+	memcpy(a->loop, l->id, sizeof(a->loop));
+	a->tid = l->tid;
+	snprintf(a->policy, sizeof(a->policy), "%s", policy->name);
+	a->today_evidence = l->settings_evidence;
+	a->today_ns = (int64_t)MIN(l->poll_max_ns, (uint64_t)INT64_MAX);
+	a->gaps_evidence = l->gaps_evidence;
+	a->gaps_hidden = l->gaps_hidden;
+	snprintf(a->gaps_reason, sizeof(a->gaps_reason), "%s", l->gaps_reason);
+	a->gaps = l->gap_hist.count;
+	a->wakes = l->wake_hist.count;
+	a->seconds = (double)r->duration_ns / 1e9;
+	a->rate = share((double)a->gaps, a->seconds);
+	a->gap_p50_ns = (double)hist_quantile_ns(&l->gap_hist, 500);
+	a->gap_p90_ns = (double)hist_quantile_ns(&l->gap_hist, 900);
+	a->wake_ns = mean_ns(&l->wake_hist);
+	a->block_cost_ns = POLL_BLOCK_COST_NS + mean_ns(&l->stage[STAGE_SIGNAL].hist) +
+			   mean_ns(&l->stage[STAGE_EXIT].hist) +
+			   goal->latency_weight * a->wake_ns;
+	a->arrivals = arrivals_of(r, l);
+}
+
+/* Why there is nothing to go by; false: there is. */
+static bool lacks_facts(struct advice *a, const struct report_loop *l)
+{
+	if (a->gaps_evidence == EVIDENCE_ABSENT)
+		snprintf(a->why, sizeof(a->why), "its waits cannot be seen: %.180s", l->gaps_reason);
+	else if (a->gaps < ADVICE_MIN_GAPS)
+		snprintf(a->why, sizeof(a->why),
+			 "%llu waits ended by work are too few, %d are needed: let it work, or give "
+			 "--duration",
+			 (unsigned long long)a->gaps, ADVICE_MIN_GAPS);
+	else if (!a->wakes)
+		snprintf(a->why, sizeof(a->why),
+			 "no wait was slept through, so what a wake costs was not seen");
+	else
+		return false;
+	return true;
+}
+
+static uint32_t best_by_cost(const struct advice *a)
+{
+	uint32_t i, best = 0;
+
+	for (i = 1; i < a->n; i++)
+		if (a->point[i].cost_ns < a->point[best].cost_ns * (1 - 1e-9))
+			best = i;
+	return best;
+}
+
+/* The most hits that the budget buys, and of those that are as many the shortest spin. */
+static uint32_t best_by_budget(const struct advice *a, double budget)
+{
+	uint32_t i, best = 0;
+
+	for (i = 1; i < a->n; i++)
+		if (a->point[i].cpu <= budget &&
+		    a->point[i].hit_share > a->point[best].hit_share + SAME_HITS)
+			best = i;
+	return best;
+}
+
+static bool as_good(const struct advice *a, const struct advice_goal *goal)
+{
+	const struct advice_point *today, *best = &a->point[a->best];
+
+	if (a->today >= a->n)
+		return false;
+	today = &a->point[a->today];
+	if (a->today == a->best)
+		return true;
+	if (goal->budget > 0)
+		return today->cpu <= goal->budget &&
+		       best->hit_share - today->hit_share < WORTH;
+	return best->cost_ns > today->cost_ns * (1 - WORTH);
+}
+
+static void say_why(struct advice *a, const struct advice_goal *goal)
+{
+	const struct advice_point *best = &a->point[a->best];
+	char wake[16], spun[16], cost[16];
+
+	clock_format_ns(wake, (int64_t)a->wake_ns);
+	clock_format_ns(spun, (int64_t)best->spun_ns);
+	clock_format_ns(cost, (int64_t)a->block_cost_ns);
+	if (goal->budget > 0 && !best->max_ns)
+		snprintf(a->why, sizeof(a->why),
+			 "no spin finds work within %.3g%% of a core", goal->budget * 100);
+	else if (goal->budget > 0)
+		snprintf(a->why, sizeof(a->why),
+			 "finds %.1f%% of the work for %.1f%% of a core, within the budget of "
+			 "%.3g%%; each saves a wake of %s",
+			 best->hit_share * 100, best->cpu * 100, goal->budget * 100, wake);
+	else if (!best->max_ns)
+		snprintf(a->why, sizeof(a->why),
+			 "work comes too late for any spin: a sleep costs %s, and no spin is "
+			 "cheaper on the mean",
+			 cost);
+	else
+		snprintf(a->why, sizeof(a->why),
+			 "a sleep costs %s (wake %s); spinning %s a wait finds work in %.1f%% of "
+			 "them, which is least in all",
+			 cost, wake, spun, best->hit_share * 100);
+}
+
+static void say_sure(struct advice *a)
+{
+	double p = a->point[a->best].hit_share;
+	double points = 200 * sqrt(MAX(p * (1 - p), 0.25 / (double)a->gaps) / (double)a->gaps);
+	static const char *const kinds[] = {
+		[ARRIVALS_UNKNOWN] = "whether work comes by itself cannot be told, it is at rest "
+				     "too much",
+		[ARRIVALS_OPEN] = "work comes by itself, so the curve holds",
+		[ARRIVALS_CLOSED] = "CLOSED LOOP: each request waits for the one before, so faster "
+				    "service brings more, sooner; measure after (--apply)",
+	};
+
+	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points; %s",
+		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points,
+		 kinds[a->arrivals]);
+}
+
+void advise(const struct report *interval, const struct report_loop *loop,
+	    const struct poll_policy *policy, const struct advice_goal *goal, struct advice *a)
+{
+	double slept;
+
+	memset(a, 0, sizeof(*a));
+	if (!policy)
+		policy = &poll_policy_qemu;
+	take_facts(a, interval, loop, policy, goal);
+	a->today = ADVICE_POINTS;
+	if (lacks_facts(a, loop))
+		return;
+	slept = MIN(share((double)a->wakes, (double)a->gaps), 1.0);
+	curve_fill(a, &loop->gap_hist, policy, slept);
+	a->best = goal->budget > 0 ? best_by_budget(a, goal->budget) : best_by_cost(a);
+	if (a->gaps_hidden) {
+		snprintf(a->why, sizeof(a->why), "the curve lacks the short waits: %.190s",
+			 loop->gaps_reason);
+		return;
+	}
+	a->action = as_good(a, goal) ? ADVICE_KEEP : ADVICE_SET;
+	if (a->action == ADVICE_KEEP)
+		a->best = a->today;
+	say_why(a, goal);
+	say_sure(a);
+}
