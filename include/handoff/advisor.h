@@ -37,6 +37,7 @@ struct advice_goal {
 struct advice_point {
 	int64_t max_ns;
 	double hit_share; /* of the waits: found by a spin */
+	double hit_most;  /* the same if the kick's exit takes as long as it may (exit_most_ns) */
 	double spun_ns;	  /* of a CPU, hit or not */
 	double late_ns;	  /* what wakes add to the latency */
 	double cost_ns;	  /* spun, and what a sleep costs where it slept */
@@ -88,6 +89,12 @@ struct advice {
 	uint64_t gaps, wakes;
 	double seconds, rate; /* waits a second */
 	double gap_p50_ns, gap_p90_ns, wake_ns;
+	/*
+	 * A spin sees work that is in the queue, a kick tells of it later: by its exit until it is
+	 * decoded. Measured (both the same), or not to be seen here: then 0, and at most the
+	 * shortest waits that were seen.
+	 */
+	double exit_ns, exit_most_ns;
 	double block_cost_ns; /* of a sleep: B of tuning.md */
 	enum advice_arrivals arrivals;
 	uint32_t n, today, knee, best; /* of point; today ADVICE_POINTS = not known */

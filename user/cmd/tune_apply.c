@@ -41,7 +41,7 @@ void tune_advise(struct tune *t)
 			       r->n == 1 ? t->requests : -1, &r->loop[i].before);
 }
 
-static const struct report_loop *loop_of(const struct report *r, uint32_t tid)
+static struct report_loop *loop_of(struct report *r, uint32_t tid)
 {
 	for (uint32_t i = 0; i < r->n_loops; i++)
 		if (r->loop[i].tid == tid)
@@ -94,22 +94,19 @@ static int look_behind_spins(struct tune *t, struct error *err)
 	ret = tune_measure(t, err);
 	if (ret || !tune_goes_on(t))
 		return ret;
-	for (uint32_t i = 0; i < t->report->n && !ret; i++) {
+	for (uint32_t i = 0; i < t->report->n; i++) {
 		struct advice *a = &t->report->loop[i];
-		const struct report_loop *loop = loop_of(t->interval, a->tid);
+		struct report_loop *loop = loop_of(t->interval, a->tid);
 		struct advice_observed before = a->before;
-		struct report_loop then;
 
 		if (!a->gaps_hidden || !can_set(t, a) || !loop)
 			continue;
 		/* Advice is against what was found. */
-		((struct report_loop *)loop)->poll_max_ns =
-			(uint64_t)tune_settings_find(&t->settings, a->loop)->found_ns;
+		loop->poll_max_ns = (uint64_t)tune_settings_find(&t->settings, a->loop)->found_ns;
 		advise(t->interval, loop, policy_of(t, a->loop), &t->report->goal, a);
 		a->before = before;
-		(void)then;
 	}
-	return ret;
+	return 0;
 }
 
 static int set_advised(struct tune *t, bool *any, struct error *err)
@@ -133,7 +130,7 @@ static int set_advised(struct tune *t, bool *any, struct error *err)
 
 static int judge_loop(struct tune *t, struct advice *a, struct error *err)
 {
-	const struct report_loop *loop = loop_of(t->interval, a->tid);
+	struct report_loop *loop = loop_of(t->interval, a->tid);
 	struct tune_setting *s = tune_settings_find(&t->settings, a->loop);
 
 	if (a->action != ADVICE_SET || !s)

@@ -21,6 +21,8 @@
 #define BUSY_LEAST 0.03
 /* Two points of hits apart are as good as the same to a budget. */
 #define SAME_HITS 0.005
+/* Of the waits, those that may be shorter than any exit: found late, or torn. */
+#define EXIT_PERMILLE 20
 
 static double mean_ns(const struct hist *h)
 {
@@ -83,9 +85,12 @@ static void take_facts(struct advice *a, const struct report *r, const struct re
 	a->gap_p50_ns = (double)hist_quantile_ns(&l->gap_hist, 500);
 	a->gap_p90_ns = (double)hist_quantile_ns(&l->gap_hist, 900);
 	a->wake_ns = mean_ns(&l->wake_hist);
+	a->exit_ns = mean_ns(&l->stage[STAGE_EXIT].hist);
+	a->exit_most_ns = l->stage[STAGE_EXIT].evidence == EVIDENCE_EXACT
+				  ? a->exit_ns
+				  : (double)hist_quantile_ns(&l->gap_hist, EXIT_PERMILLE);
 	a->block_cost_ns = POLL_BLOCK_COST_NS + mean_ns(&l->stage[STAGE_SIGNAL].hist) +
-			   mean_ns(&l->stage[STAGE_EXIT].hist) +
-			   goal->latency_weight * a->wake_ns;
+			   a->exit_ns + goal->latency_weight * a->wake_ns;
 	a->arrivals = arrivals_of(r, l);
 }
 
@@ -174,7 +179,7 @@ static void say_why(struct advice *a, const struct advice_goal *goal)
 
 static void say_sure(struct advice *a)
 {
-	double p = a->point[a->best].hit_share;
+	double p = a->point[a->best].hit_share, most = a->point[a->best].hit_most;
 	double points = 200 * sqrt(MAX(p * (1 - p), 0.25 / (double)a->gaps) / (double)a->gaps);
 	static const char *const kinds[] = {
 		[ARRIVALS_UNKNOWN] = "whether work comes by itself cannot be told, it is at rest "
@@ -184,16 +189,19 @@ static void say_sure(struct advice *a)
 				    "service brings more, sooner; measure after (--apply)",
 	};
 
-	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points; %s",
-		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points,
+	char unseen[64] = "";
+
+	if (most > p + points / 100)
+		snprintf(unseen, sizeof(unseen), " (to %.1f%%: a kick's exit is not seen here)",
+			 most * 100);
+	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points%s; %s",
+		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points, unseen,
 		 kinds[a->arrivals]);
 }
 
 void advise(const struct report *interval, const struct report_loop *loop,
 	    const struct poll_policy *policy, const struct advice_goal *goal, struct advice *a)
 {
-	double slept;
-
 	memset(a, 0, sizeof(*a));
 	if (!policy)
 		policy = &poll_policy_qemu;
@@ -201,8 +209,10 @@ void advise(const struct report *interval, const struct report_loop *loop,
 	a->today = ADVICE_POINTS;
 	if (lacks_facts(a, loop))
 		return;
-	slept = MIN(share((double)a->wakes, (double)a->gaps), 1.0);
-	curve_fill(a, &loop->gap_hist, policy, slept);
+	if (curve_fill(a, &loop->gap_hist, &loop->wake_hist, policy)) {
+		snprintf(a->why, sizeof(a->why), "out of memory");
+		return;
+	}
 	a->best = goal->budget > 0 ? best_by_budget(a, goal->budget) : best_by_cost(a);
 	if (a->gaps_hidden) {
 		snprintf(a->why, sizeof(a->why), "the curve lacks the short waits: %.190s",

@@ -6,13 +6,19 @@
  */
 #include "curve.h"
 
-#include <math.h>
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <handoff/compiler.h>
 #include <handoff/poll_policy.h>
 #include <handoff/poll_replay.h>
 
 #define WAITS 20000 /* a hit share to within a point */
+
+/* Drawn from what was measured. */
+struct waits {
+	int64_t gap[WAITS], wake[WAITS];
+	int64_t short_gap[WAITS]; /* if the kick's exit takes as long as it may */
+};
 
 static const int64_t candidates[] = { 0,      2000,   4000,   8000,   16000,  24000,
 				      32768,  48000,  64000,  96000,  128000, 192000,
@@ -28,8 +34,8 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ z >> 31;
 }
 
-/* The wait that so many others (0 .. total - 1) are shorter than; evenly within its bucket. */
-static int64_t gap_at(const struct hist *h, uint64_t rank)
+/* The time that so many others (0 .. total - 1) are shorter than; evenly within its bucket. */
+static int64_t time_at(const struct hist *h, uint64_t rank)
 {
 	uint64_t low, high, seen = 0;
 	unsigned int i;
@@ -54,14 +60,16 @@ static uint64_t total_of(const struct hist *h)
 	return n;
 }
 
-static void draw_gaps(const struct hist *h, int64_t gaps[WAITS])
+/* Each less by so much. */
+static void draw(const struct hist *h, uint64_t seed, double less_ns, int64_t ns[WAITS])
 {
-	uint64_t state = 1, total = total_of(h);
+	uint64_t state = seed, total = total_of(h), rank;
 	unsigned int i;
 
-	for (i = 0; i < WAITS; i++)
-		gaps[i] = gap_at(h, (uint64_t)((unsigned __int128)next_random(&state) * total >>
-					       64));
+	for (i = 0; i < WAITS; i++) {
+		rank = (uint64_t)((unsigned __int128)next_random(&state) * total >> 64);
+		ns[i] = MAX(time_at(h, rank) - (int64_t)less_ns, (int64_t)0);
+	}
 }
 
 /*
@@ -80,9 +88,10 @@ static double rate_at(const struct advice *a, double slept_share, double slept_t
 }
 
 static void fill_point(struct advice_point *p, const struct advice *a,
-		       const struct poll_policy *policy, const int64_t *gaps, double slept_share)
+		       const struct poll_policy *policy, const struct waits *waits,
+		       double slept_share)
 {
-	const struct poll_replay how = { .wake_ns = (int64_t)a->wake_ns };
+	const struct poll_replay how = { .wakes = waits->wake };
 	struct poll_params params = { .max_ns = p->max_ns,
 				      .block_cost_ns = (int64_t)a->block_cost_ns };
 	struct poll_replay_result r;
@@ -90,8 +99,13 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 
 	/* Its defaults are in range. */
 	(void)!poll_params_complete(policy, &params, NULL);
-	r = poll_replay(policy, &params, &how, gaps, WAITS);
+	r = poll_replay(policy, &params, &how, waits->gap, WAITS);
 	p->hit_share = (double)r.hits / WAITS;
+	p->hit_most = p->hit_share;
+	if (a->exit_most_ns > a->exit_ns)
+		p->hit_most = (double)poll_replay(policy, &params, &how, waits->short_gap, WAITS)
+				      .hits /
+			      WAITS;
 	slept = 1 - p->hit_share;
 	p->spun_ns = r.spun / WAITS;
 	p->late_ns = slept * a->wake_ns;
@@ -101,18 +115,17 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 	p->kicks = rate * slept;
 }
 
-/* Where a little more spin brings least: farthest above the straight line between the ends. */
+/* Where the curve bends: farthest above the straight line from end to end, as the candidates stand
+ * in the table. 0 = there are no hits. */
 static uint32_t knee_of(const struct advice *a)
 {
-	double most_ns = 0, most_hits = 0, far = 0, d;
+	double most = 0, far = 0, d;
 	uint32_t i, knee = 0;
 
-	for (i = 0; i < a->n; i++) {
-		most_ns = MAX(most_ns, a->point[i].spun_ns);
-		most_hits = MAX(most_hits, a->point[i].hit_share);
-	}
-	for (i = 0; i < a->n && most_ns > 0 && most_hits > 0; i++) {
-		d = a->point[i].hit_share / most_hits - a->point[i].spun_ns / most_ns;
+	for (i = 0; i < a->n; i++)
+		most = MAX(most, a->point[i].hit_share);
+	for (i = 0; i < a->n && most > 0; i++) {
+		d = a->point[i].hit_share / most - (double)i / (a->n - 1);
 		if (d > far) {
 			far = d;
 			knee = i;
@@ -144,15 +157,22 @@ static void list_candidates(struct advice *a)
 	}
 }
 
-void curve_fill(struct advice *a, const struct hist *gaps, const struct poll_policy *policy,
-		double slept_share)
+int curve_fill(struct advice *a, const struct hist *gaps, const struct hist *wakes,
+	       const struct poll_policy *policy)
 {
-	int64_t drawn[WAITS];
+	struct waits *waits = malloc(sizeof(*waits));
+	double slept_share = MIN((double)a->wakes / (double)a->gaps, 1.0);
 	uint32_t i;
 
+	if (!waits)
+		return -ENOMEM;
 	list_candidates(a);
-	draw_gaps(gaps, drawn);
+	draw(gaps, 1, a->exit_ns, waits->gap);
+	draw(gaps, 1, a->exit_most_ns, waits->short_gap);
+	draw(wakes, 2, 0, waits->wake);
 	for (i = 0; i < a->n; i++)
-		fill_point(&a->point[i], a, policy, drawn, slept_share);
+		fill_point(&a->point[i], a, policy, waits, slept_share);
 	a->knee = knee_of(a);
+	free(waits);
+	return 0;
 }

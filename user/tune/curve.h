@@ -4,14 +4,15 @@
 #define TUNE_CURVE_H
 
 #include <handoff/advisor.h>
+#include <handoff/compiler.h>
 #include <handoff/hist.h>
 
 /*
- * Fills a->point, n, today and knee: the loop's own rule on waits drawn from its gaps, which are
- * taken as independent of each other. Needs a's facts (rate, wake_ns, block_cost_ns, arrivals,
- * today_ns) to be there, and gaps.
+ * Fills a->point, n, today and knee: the loop's own rule on waits drawn from its gaps and wakes,
+ * which are taken as independent of each other. Needs a's facts (gaps, wakes, rate, wake_ns,
+ * block_cost_ns, arrivals, today) to be there. 0 or -ENOMEM.
  */
-void curve_fill(struct advice *a, const struct hist *gaps, const struct poll_policy *policy,
-		double slept_share);
+int curve_fill(struct advice *a, const struct hist *gaps, const struct hist *wakes,
+	       const struct poll_policy *policy) MUST_CHECK;
 
 #endif

@@ -20,8 +20,8 @@ static json_t *text_or_null(const char *text)
 
 static json_t *point_json(const struct advice_point *p)
 {
-	return json_pack("{sI sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns, "hit_share",
-			 p->hit_share, "spun_ns", p->spun_ns, "late_ns", p->late_ns, "cost_ns",
+	return json_pack("{sI sf sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns, "hit_share",
+			 p->hit_share, "hit_share_most", p->hit_most, "spun_ns", p->spun_ns, "late_ns", p->late_ns, "cost_ns",
 			 p->cost_ns, "cpu_share", p->cpu, "kicks_per_s", p->kicks);
 }
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The curve and the choice, on waits whose answer is known. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <handoff/compiler.h>
+#include <handoff/hist.h>
+#include <handoff/poll_policy.h>
+#include "fixture.h"
+
+/* The rule learns only while spin and wake together stay below the limit: with a wake of 40 us it
+ * takes more than 50 us to catch waits of 10 us. */
+static void test_advisor__knows_that_a_wake_counts_for_the_rule(void **state)
+{
+	struct report *r = fixture_report(10000, 10000, 40000);
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 32768)->hit_share < 0.01);
+	assert_true(fixture_point(&a, 64000)->hit_share > 0.99);
+	report_free(r);
+}
+
+static void test_advisor__sets_what_catches_short_waits(void **state)
+{
+	struct report *r = fixture_report(10000, 10000, 40000);
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_int_equal(a.action, ADVICE_SET);
+	assert_int_equal(a.point[a.best].max_ns, 64000);
+	assert_int_equal(a.point[a.today].max_ns, 0);
+	assert_true(a.point[a.best].late_ns < 1000);
+	assert_int_equal((int64_t)a.block_cost_ns, POLL_BLOCK_COST_NS + 40000);
+	report_free(r);
+}
+
+static void test_advisor__keeps_a_loop_asleep_whose_work_is_rare(void **state)
+{
+	struct report *r = fixture_report(1000, 900000, 40000);
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_int_equal(a.action, ADVICE_KEEP);
+	assert_int_equal(a.best, a.today);
+	assert_int_equal(a.point[a.best].max_ns, 0);
+	report_free(r);
+}
+
+/* Today's is among the points at its place, whatever it is. */
+static void test_advisor__has_today_on_the_curve(void **state)
+{
+	static const uint64_t today[] = { 0, 1, 32768, 33000, 999999999 };
+	struct report *r = fixture_report(1000, 10000, 40000);
+	struct advice a;
+	uint32_t i, k;
+
+	for (i = 0; i < ARRAY_SIZE(today); i++) {
+		r->loop[0].poll_max_ns = today[i];
+		fixture_advise(r, &a);
+		assert_true(a.today < a.n);
+		assert_int_equal(a.point[a.today].max_ns, today[i]);
+		for (k = 1; k < a.n; k++)
+			assert_true(a.point[k - 1].max_ns < a.point[k].max_ns);
+	}
+	r->loop[0].settings_evidence = EVIDENCE_ABSENT;
+	fixture_advise(r, &a);
+	assert_int_equal(a.today, ADVICE_POINTS);
+	assert_int_equal(a.action, ADVICE_SET);
+	report_free(r);
+}
+
+/* 5000 waits a second of 100 us are half a core; of 10 us a twentieth. */
+static void test_advisor__stays_within_a_budget(void **state)
+{
+	const struct advice_goal tight = { .latency_weight = 1, .budget = 0.02 };
+	const struct advice_goal wide = { .latency_weight = 1, .budget = 0.20 };
+	struct report *r = fixture_report(10000, 10000, 40000);
+	struct advice a;
+	uint32_t i;
+
+	/* Some come at once: a loop that is closed would be taken for faster. */
+	r->queue[0].kicks_awake = 5000;
+	advise(r, &r->loop[0], &poll_policy_qemu, &wide, &a);
+	assert_int_equal(a.arrivals, ARRIVALS_OPEN);
+	assert_int_equal(a.action, ADVICE_SET);
+	assert_true(a.point[a.best].hit_share > 0.99);
+	assert_true(a.point[a.best].cpu <= 0.20);
+	advise(r, &r->loop[0], &poll_policy_qemu, &tight, &a);
+	assert_int_equal(a.action, ADVICE_KEEP);
+	for (i = a.best + 1; i < a.n; i++)
+		assert_true(a.point[i].cpu > 0.02 || a.point[i].hit_share < 0.01);
+	report_free(r);
+}
+
+/* The knee: what catches all the short ones, and none of the long. */
+static void test_advisor__knee_is_where_more_brings_little(void **state)
+{
+	struct report *r = fixture_report(9000, 10000, 20000);
+	struct advice a;
+	uint64_t i;
+
+	for (i = 0; i < 1000; i++)
+		hist_add(&r->loop[0].gap_hist, 5000000);
+	fixture_advise(r, &a);
+	assert_in_range(a.point[a.knee].max_ns, 32768, 64000);
+	report_free(r);
+}
+
+/* A loop that is at work a quarter of the time, and never when work comes. */
+static void test_advisor__tells_closed_from_open(void **state)
+{
+	struct report *r = fixture_report(10000, 100000, 40000);
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_int_equal(a.arrivals, ARRIVALS_CLOSED);
+	assert_non_null(strstr(a.sure, "CLOSED LOOP"));
+	r->queue[0].kicks_asleep = 8000;
+	r->queue[0].kicks_awake = 2000;
+	fixture_advise(r, &a);
+	assert_int_equal(a.arrivals, ARRIVALS_OPEN);
+	assert_null(strstr(a.sure, "CLOSED"));
+	report_free(r);
+}
+
+static void test_advisor__faster_service_of_a_closed_loop_brings_more(void **state)
+{
+	struct report *r = fixture_report(20000, 10000, 40000);
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_int_equal(a.arrivals, ARRIVALS_CLOSED);
+	/* 100 us from one to the next, 40 of them a wake's: 60 are left. */
+	assert_true(fixture_point(&a, 256000)->cpu > 10000 * fixture_point(&a, 256000)->spun_ns *
+							     1.6 / 1e9);
+	report_free(r);
+}
+
+static void test_advisor__subtracts_the_exit_where_it_is_seen(void **state)
+{
+	struct report *r = fixture_report(10000, 60000, 10000);
+	struct advice a, with;
+	uint64_t i;
+
+	fixture_advise(r, &a);
+	for (i = 0; i < 10000; i++)
+		hist_add(&r->loop[0].stage[STAGE_EXIT].hist, 50000);
+	fixture_advise(r, &with);
+	assert_true(fixture_point(&a, 48000)->hit_share < 0.01);
+	assert_true(fixture_point(&with, 48000)->hit_share > 0.9);
+	report_free(r);
+}
+
+static void test_advisor__says_how_far_an_unseen_exit_may_go(void **state)
+{
+	struct report *r = fixture_report(10000, 60000, 10000);
+	struct advice a;
+
+	r->loop[0].stage[STAGE_EXIT].evidence = EVIDENCE_ABSENT;
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 48000)->hit_share < 0.01);
+	assert_true(fixture_point(&a, 48000)->hit_most > 0.9);
+	report_free(r);
+}
+
+static void assert_says_nothing(const struct report *r, const char *why)
+{
+	struct advice a;
+
+	fixture_advise(r, &a);
+	assert_int_equal(a.action, ADVICE_NONE);
+	assert_non_null(strstr(a.why, why));
+}
+
+static void test_advisor__gives_no_advice_without_ground(void **state)
+{
+	struct report *r = fixture_report(ADVICE_MIN_GAPS - 1, 10000, 40000);
+
+	assert_says_nothing(r, "too few");
+	report_free(r);
+	r = fixture_report(10000, 10000, 40000);
+	memset(&r->loop[0].wake_hist, 0, sizeof(r->loop[0].wake_hist));
+	assert_says_nothing(r, "no wait was slept through");
+	r->loop[0].gaps_evidence = EVIDENCE_ABSENT;
+	assert_says_nothing(r, "made up");
+	report_free(r);
+	r = fixture_report(10000, 10000, 40000);
+	r->loop[0].gaps_hidden = true;
+	assert_says_nothing(r, "lacks the short waits");
+	report_free(r);
+}
+
+/* Torn copies, and times beyond all bounds. */
+static void test_advisor__survives_any_histogram(void **state)
+{
+	struct report *r = fixture_report(1000, 10000, 40000);
+	struct advice a;
+	uint32_t i;
+
+	r->loop[0].gap_hist.min_ns = 1ull << 60;
+	r->loop[0].gap_hist.max_ns = 0;
+	r->loop[0].gap_hist.bucket[HIST_BUCKETS - 1] = 500;
+	r->loop[0].wake_hist.bucket[HIST_BUCKETS - 1] = 500;
+	r->loop[0].gap_hist.count = 1500;
+	fixture_advise(r, &a);
+	for (i = 0; i < a.n; i++) {
+		assert_true(a.point[i].hit_share >= 0 && a.point[i].hit_share <= 1);
+		assert_true(a.point[i].cost_ns >= 0 && a.point[i].cpu >= 0);
+	}
+	report_free(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_advisor__knows_that_a_wake_counts_for_the_rule),
+		cmocka_unit_test(test_advisor__sets_what_catches_short_waits),
+		cmocka_unit_test(test_advisor__keeps_a_loop_asleep_whose_work_is_rare),
+		cmocka_unit_test(test_advisor__has_today_on_the_curve),
+		cmocka_unit_test(test_advisor__stays_within_a_budget),
+		cmocka_unit_test(test_advisor__knee_is_where_more_brings_little),
+		cmocka_unit_test(test_advisor__tells_closed_from_open),
+		cmocka_unit_test(test_advisor__faster_service_of_a_closed_loop_brings_more),
+		cmocka_unit_test(test_advisor__subtracts_the_exit_where_it_is_seen),
+		cmocka_unit_test(test_advisor__says_how_far_an_unseen_exit_may_go),
+		cmocka_unit_test(test_advisor__gives_no_advice_without_ground),
+		cmocka_unit_test(test_advisor__survives_any_histogram),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
