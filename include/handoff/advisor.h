@@ -134,6 +134,8 @@ struct advice_report {
 	struct advice loop[ADVICE_LOOPS];
 };
 
+/* A main loop has no setting: its disk needs an iothread first. */
+bool advice_can_be_set(const struct advice *a);
 /* The commands that would set it. Return buf. */
 char *advice_qmp_command(const struct advice *a, char *buf, size_t size);
 char *advice_virsh_monitor(const struct advice_report *r, const struct advice *a, char *buf,

@@ -7,6 +7,8 @@
 # For a machine where all share one slow CPU: how many times longer than usual to wait for it, and
 # how far it gives way to others.
 qemu_slow=1 qemu_nice=
+# Not empty: before all that is not real-time, where a spin must have its CPU.
+qemu_realtime=
 qemu_null=driver=null-co,size=67108864,read-zeroes=off
 
 qemu_log=()
@@ -25,6 +27,7 @@ qemu_start() {
 	# Both ends of both: nobody waits for anybody to open, and no test for a dead QEMU.
 	exec {qemu_to}<>"$tmp/$name.in" {qemu_from}<>"$tmp/$name.out"
 	(
+		[ ! "$qemu_realtime" ] || chrt -r -p 1 "$BASHPID" >/dev/null
 		[ ! "$qemu_nice" ] || renice -n "$qemu_nice" -p "$BASHPID" >/dev/null
 		exec timeout $((60 * qemu_slow)) qemu-system-x86_64 -S -M microvm,pcie=on \
 			-bios qboot.rom -net none -vga none -accel kvm \
@@ -47,10 +50,10 @@ qemu_says() {
 	read -rt $((20 * qemu_slow)) -u "$qemu_from" line && echo "$line"
 }
 
-# qemu_asks COMMAND: what it returns, as JSON. Events that come first are dropped.
+# qemu_asks COMMAND [ARGUMENTS]: what it returns, as JSON. Events that come first are dropped.
 qemu_asks() {
-	local line
-	echo "{\"execute\": \"$1\"}" >&"$qemu_to"
+	local line arguments=${2:-"{}"}
+	echo "{\"execute\": \"$1\", \"arguments\": $arguments}" >&"$qemu_to"
 	while line=$(qemu_says); do
 		case $line in
 		'{"return":'*) jq -c .return <<<"$line" && return ;;

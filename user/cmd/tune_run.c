@@ -4,6 +4,7 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,13 @@ static int look_and_try(struct tune *t, struct error *err)
 	return t->o->apply && tune_goes_on(t) ? tune_apply(t, err) : 0;
 }
 
+static bool has_ended(const struct tune *t)
+{
+	struct pollfd fd = { t->pidfd, POLLIN, 0 };
+
+	return poll(&fd, 1, 100) > 0;
+}
+
 int tune_run(const struct tune_options *o)
 {
 	struct tune t = { .o = o, .signal_fd = -1, .pidfd = -1 };
@@ -113,14 +121,17 @@ int tune_run(const struct tune_options *o)
 
 	attached = !tune_attach(&t, &err);
 	if (!attached || look_and_try(&t, &err)) {
-		log_error("tune: %s", err.msg);
 		status = CMD_FAILED;
+		/* Its socket ends before it does: that is what is to be said. */
+		t.ended |= attached && has_ended(&t);
+		if (!t.ended)
+			log_error("tune: %s", err.msg);
 	}
 	if (attached && tune_restore(&t, &err)) {
 		log_error("tune: --qmp: %s", err.msg);
 		status = CMD_FAILED;
 	}
-	if (t.ended && status == CMD_OK) {
+	if (t.ended) {
 		log_error("tune: process %d has ended meanwhile", (int)o->pid);
 		status = CMD_FAILED;
 	}

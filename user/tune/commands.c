@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool advice_can_be_set(const struct advice *a)
+{
+	return a->action == ADVICE_SET && strcmp(a->loop, "main") != 0;
+}
+
 static long long advised_ns(const struct advice *a)
 {
 	return (long long)a->point[a->best].max_ns;

@@ -64,7 +64,7 @@ static json_t *commands_json(const struct advice_report *r, const struct advice 
 {
 	char monitor[400], iothread[200], qmp[200];
 
-	if (a->action != ADVICE_SET)
+	if (!advice_can_be_set(a))
 		return json_null();
 	advice_qmp_command(a, qmp, sizeof(qmp));
 	advice_virsh_monitor(r, a, monitor, sizeof(monitor));

@@ -129,7 +129,6 @@ static void put_commands(const struct advice_report *r, const struct advice *a, 
 static void put_advice(const struct advice_report *r, const struct advice *a, unsigned int width,
 		       FILE *to)
 {
-	bool settable = strcmp(a->loop, "main") != 0;
 	char text[ADVICE_TEXT + 80];
 
 	if (a->action == ADVICE_NONE) {
@@ -144,10 +143,10 @@ static void put_advice(const struct advice_report *r, const struct advice *a, un
 			 (long long)a->point[a->best].max_ns, a->why);
 	put_labelled("advice:", text, width, to);
 	put_labelled("sure:", a->sure, width, to);
-	if (a->action == ADVICE_SET && settable)
+	if (advice_can_be_set(a))
 		put_commands(r, a, to);
 	else if (a->action == ADVICE_SET)
-		put_labelled("", "QEMU's main loop has no such setting: give the disk an iothread",
+		put_labelled("", "a main loop has no such setting: give the disk an iothread",
 			     width, to);
 }
 
