@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From what was measured of a loop to what its poll-max-ns should be: the what-if curve (tuning.md),
- * a choice by the user's goal, and why. Pure; no pointers, copy it freely. Its renderings, and the
- * QMP side, are below. One thread at a time.
+ * From what was measured of a loop to what its poll-max-ns should be: the what-if curve
+ * (tuning.md), a choice by the user's goal, and why. Pure; no pointers, copy it freely. Its
+ * renderings, and the QMP side, are below. One thread at a time.
  */
 #ifndef HANDOFF_ADVISOR_H
 #define HANDOFF_ADVISOR_H
@@ -15,7 +15,6 @@
 #include <abi/stats.h>
 #include <handoff/error.h>
 
-struct poll_policy;
 struct qmp_client;
 struct report;
 struct report_loop;
@@ -107,10 +106,10 @@ struct advice {
 	struct advice_observed before, after;
 };
 
-/* From an interval's report: of its loop. `policy` NULL: by which rule it spins is not known, and
- * QEMU's is taken. */
-void advise(const struct report *interval, const struct report_loop *loop,
-	    const struct poll_policy *policy, const struct advice_goal *goal, struct advice *a);
+/* From an interval's report: of its loop. `policy`: the name of the rule by which it spins; NULL =
+ * it was not told, and the VMM's default is taken. */
+void advise(const struct report *interval, const struct report_loop *loop, const char *policy,
+	    const struct advice_goal *goal, struct advice *a);
 
 /* What is observed of a loop in an interval; `requests`: those of its disks in it, < 0 = not known.
  */
@@ -125,7 +124,7 @@ bool advice_is_better(const struct advice_observed *before, const struct advice_
 struct advice_report {
 	pid_t pid;
 	char comm[STATS_NAME_LEN], vmm_kind[16];
-	char domain[64];	    /* libvirt's name; "" = not known */
+	char domain[64];	      /* libvirt's name; "" = not known */
 	char qmp_reason[ADVICE_TEXT]; /* why nothing could be asked or set; "" = --qmp */
 	double seconds;
 	struct advice_goal goal;
@@ -153,10 +152,10 @@ int advice_json(const struct advice_report *r, FILE *to, struct error *err) MUST
 
 struct tune_setting {
 	char id[STATS_NAME_LEN];
-	int64_t tid; /* as the VMM counts threads */
+	int64_t tid;	  /* as the VMM counts threads */
 	int64_t max_ns;	  /* now; -1 = not known: setting it has failed */
 	int64_t found_ns; /* when it was asked for first */
-	char policy[24];	  /* "poll-policy" if it tells one; else by what QEMU has */
+	char policy[24];  /* "poll-policy" if it tells one; else by what QEMU has */
 };
 
 struct tune_settings {
@@ -165,7 +164,8 @@ struct tune_settings {
 };
 
 /* Asks for all iothreads. 0 or -errno with err. */
-int tune_settings_ask(struct tune_settings *s, struct qmp_client *qmp, struct error *err) MUST_CHECK;
+int tune_settings_ask(struct tune_settings *s, struct qmp_client *qmp,
+		      struct error *err) MUST_CHECK;
 /* NULL: there is no such iothread. */
 struct tune_setting *tune_settings_find(struct tune_settings *s, const char *id);
 /* Sets it, and asks whether it is so. 0 or -errno with err. */

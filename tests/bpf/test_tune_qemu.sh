@@ -27,7 +27,8 @@ qemu_slow=5
 vm() {
 	io0 0
 	qemu_start "$1" "rw=randread runtime=280 $2" "${iothread[@]}" "${disk0[@]}" \
-		$on_io0,packed=on && qemu_go && wait_for 20 grep -q virtio_queue_notify "$tmp/$1.log"
+		$on_io0,packed=on && qemu_go &&
+		wait_for 20 grep -q virtio_queue_notify "$tmp/$1.log"
 }
 setting() {
 	qemu_asks qom-get '{"path": "/objects/io0", "property": "poll-max-ns"}'

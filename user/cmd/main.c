@@ -13,8 +13,9 @@
 
 #include "cmd.h"
 
-const struct command *const commands[] = { &command_run, &command_trace,  &command_tune, &command_ls,
-					   &command_doctor, &command_help,  NULL };
+const struct command *const commands[] = { &command_run, &command_trace,  &command_tune,
+					   &command_ls,	 &command_doctor, &command_help,
+					   NULL };
 
 int cmd_usage(const struct opts_command *cmd, const struct error *err)
 {

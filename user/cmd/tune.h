@@ -40,9 +40,9 @@ struct tune {
 	bool ended;   /* the VM has */
 	struct tracer *tracer;
 	struct report *before, *now, *interval;
-	double requests; /* of its disks in the interval; < 0 = not known */
-	struct qmp_client *qmp;	   /* NULL without --qmp */
-	struct vm_names *names;	   /* NULL: of our own VMM, or without --qmp */
+	double requests;	/* of its disks in the interval; < 0 = not known */
+	struct qmp_client *qmp; /* NULL without --qmp */
+	struct vm_names *names; /* NULL: of our own VMM, or without --qmp */
 	struct tune_settings settings;
 	struct advice_report *report;
 };

@@ -9,19 +9,16 @@
 #include <string.h>
 
 #include <handoff/log.h>
-#include <handoff/poll_policy.h>
 #include <handoff/qmp.h>
 #include <handoff/report.h>
 #include <handoff/trace.h>
 
 /* By what rule it spins; NULL = not told. */
-static const struct poll_policy *policy_of(struct tune *t, const char *id)
+static const char *policy_of(struct tune *t, const char *id)
 {
 	const struct tune_setting *s = tune_settings_find(&t->settings, id);
 
-	if (s)
-		return poll_policy_find(s->policy, NULL);
-	return strcmp(t->interval->vmm_kind, "handoff") ? NULL : poll_policy_find(NULL, NULL);
+	return s ? s->policy : NULL;
 }
 
 void tune_advise(struct tune *t)
@@ -37,8 +34,8 @@ void tune_advise(struct tune *t)
 	}
 	/* Several loops share the disks' requests in a way that nobody tells. */
 	for (uint32_t i = 0; i < r->n; i++)
-		advice_observe(t->interval, tune_loop(t, i), &r->goal,
-			       r->n == 1 ? t->requests : -1, &r->loop[i].before);
+		advice_observe(t->interval, tune_loop(t, i), &r->goal, r->n == 1 ? t->requests : -1,
+			       &r->loop[i].before);
 }
 
 static struct report_loop *loop_of(struct report *r, uint32_t tid)

@@ -22,7 +22,7 @@
 
 #define QMP_TIMEOUT_NS (2 * (uint64_t)NS_PER_S)
 /* Walks for changed eventfds, which a guest can make without end. */
-#define WALK_NS (100 * NS_PER_MS)
+#define WALK_NS	       (100 * NS_PER_MS)
 
 static int watch_signals(void)
 {

@@ -117,7 +117,8 @@ static int judge(const struct tune_options *o, struct error *err)
 	if (o->apply && !o->qmp)
 		return error_set(err, -EINVAL, "--apply sets by QMP: give --qmp SOCKET");
 	if (o->keep && !o->apply)
-		return error_set(err, -EINVAL, "--keep is of --apply, without which nothing is set");
+		return error_set(err, -EINVAL,
+				 "--keep is of --apply, without which nothing is set");
 	if (o->goal.budget > 0 && o->goal.latency_weight >= 0)
 		return error_set(err, -EINVAL,
 				 "--budget and --latency-weight are two goals: give one of them");
@@ -128,8 +129,7 @@ int tune_options_parse(struct tune_options *o, int argc, char **argv, struct err
 {
 	int ret;
 
-	*o = (struct tune_options){ .duration_ns = DEFAULT_DURATION_NS,
-				    .goal.latency_weight = -1 };
+	*o = (struct tune_options){ .duration_ns = DEFAULT_DURATION_NS, .goal.latency_weight = -1 };
 	ret = opts_parse(&tune_opts, argc, argv, o, err);
 	if (!ret)
 		ret = judge(o, err);

@@ -33,8 +33,9 @@ static void read_domain(pid_t pid, char domain[64])
 	for (arg = line; arg < line + n; arg += strlen(arg) + 1) {
 		if (strncmp(arg, "guest=", 6))
 			continue;
-		end = arg + 6 + strspn(arg + 6, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-						"0123456789._+-");
+		end = arg + 6 +
+		      strspn(arg + 6, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._+-");
 		/* Of any other name it would not be a word of a shell's. */
 		if (*end == ',' || !*end)
 			snprintf(domain, 64, "%.*s", (int)(end - arg - 6), arg + 6);

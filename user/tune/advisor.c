@@ -16,11 +16,11 @@
 #include "curve.h"
 
 /* Less than this is not worth a change: noise between two measurements is more. */
-#define WORTH 0.03
+#define WORTH	      0.03
 /* Of the loop's time at work, below which nothing can be told of when work arrives. */
-#define BUSY_LEAST 0.03
+#define BUSY_LEAST    0.03
 /* Two points of hits apart are as good as the same to a budget. */
-#define SAME_HITS 0.005
+#define SAME_HITS     0.005
 /* Of the waits, those that may be shorter than any exit: found late, or torn. */
 #define EXIT_PERMILLE 20
 
@@ -89,8 +89,8 @@ static void take_facts(struct advice *a, const struct report *r, const struct re
 	a->exit_most_ns = l->stage[STAGE_EXIT].evidence == EVIDENCE_EXACT
 				  ? a->exit_ns
 				  : (double)hist_quantile_ns(&l->gap_hist, EXIT_PERMILLE);
-	a->block_cost_ns = POLL_BLOCK_COST_NS + mean_ns(&l->stage[STAGE_SIGNAL].hist) +
-			   a->exit_ns + goal->latency_weight * a->wake_ns;
+	a->block_cost_ns = POLL_BLOCK_COST_NS + mean_ns(&l->stage[STAGE_SIGNAL].hist) + a->exit_ns +
+			   goal->latency_weight * a->wake_ns;
 	a->arrivals = arrivals_of(r, l);
 }
 
@@ -98,12 +98,14 @@ static void take_facts(struct advice *a, const struct report *r, const struct re
 static bool lacks_facts(struct advice *a, const struct report_loop *l)
 {
 	if (a->gaps_evidence == EVIDENCE_ABSENT)
-		snprintf(a->why, sizeof(a->why), "its waits cannot be seen: %.180s", l->gaps_reason);
+		snprintf(a->why, sizeof(a->why), "its waits cannot be seen: %.180s",
+			 l->gaps_reason);
 	else if (a->gaps < ADVICE_MIN_GAPS)
-		snprintf(a->why, sizeof(a->why),
-			 "%llu waits ended by work are too few, %d are needed: let it work, or give "
-			 "--duration",
-			 (unsigned long long)a->gaps, ADVICE_MIN_GAPS);
+		snprintf(
+			a->why, sizeof(a->why),
+			"%llu waits ended by work are too few, %d are needed: let it work, or give "
+			"--duration",
+			(unsigned long long)a->gaps, ADVICE_MIN_GAPS);
 	else if (!a->wakes)
 		snprintf(a->why, sizeof(a->why),
 			 "no wait was slept through, so what a wake costs was not seen");
@@ -144,8 +146,7 @@ static bool as_good(const struct advice *a, const struct advice_goal *goal)
 	if (a->today == a->best)
 		return true;
 	if (goal->budget > 0)
-		return today->cpu <= goal->budget &&
-		       best->hit_share - today->hit_share < WORTH;
+		return today->cpu <= goal->budget && best->hit_share - today->hit_share < WORTH;
 	return best->cost_ns > today->cost_ns * (1 - WORTH);
 }
 
@@ -158,8 +159,8 @@ static void say_why(struct advice *a, const struct advice_goal *goal)
 	clock_format_ns(spun, (int64_t)best->spun_ns);
 	clock_format_ns(cost, (int64_t)a->block_cost_ns);
 	if (goal->budget > 0 && !best->max_ns)
-		snprintf(a->why, sizeof(a->why),
-			 "no spin finds work within %.3g%% of a core", goal->budget * 100);
+		snprintf(a->why, sizeof(a->why), "no spin finds work within %.3g%% of a core",
+			 goal->budget * 100);
 	else if (goal->budget > 0)
 		snprintf(a->why, sizeof(a->why),
 			 "finds %.1f%% of the work for %.1f%% of a core, within the budget of "
@@ -199,12 +200,22 @@ static void say_sure(struct advice *a)
 		 kinds[a->arrivals]);
 }
 
-void advise(const struct report *interval, const struct report_loop *loop,
-	    const struct poll_policy *policy, const struct advice_goal *goal, struct advice *a)
+/* Of one that we do not know: QEMU's, which most have. */
+static const struct poll_policy *policy_of(const struct report *interval, const char *name)
 {
+	const struct poll_policy *policy = NULL;
+
+	if (name || !strcmp(interval->vmm_kind, "handoff"))
+		policy = poll_policy_find(name, NULL);
+	return policy ? policy : &poll_policy_qemu;
+}
+
+void advise(const struct report *interval, const struct report_loop *loop, const char *policy_name,
+	    const struct advice_goal *goal, struct advice *a)
+{
+	const struct poll_policy *policy = policy_of(interval, policy_name);
+
 	memset(a, 0, sizeof(*a));
-	if (!policy)
-		policy = &poll_policy_qemu;
 	take_facts(a, interval, loop, policy, goal);
 	a->today = ADVICE_POINTS;
 	if (lacks_facts(a, loop))

@@ -103,9 +103,9 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 	p->hit_share = (double)r.hits / WAITS;
 	p->hit_most = p->hit_share;
 	if (a->exit_most_ns > a->exit_ns)
-		p->hit_most = (double)poll_replay(policy, &params, &how, waits->short_gap, WAITS)
-				      .hits /
-			      WAITS;
+		p->hit_most =
+			(double)poll_replay(policy, &params, &how, waits->short_gap, WAITS).hits /
+			WAITS;
 	slept = 1 - p->hit_share;
 	p->spun_ns = r.spun / WAITS;
 	p->late_ns = slept * a->wake_ns;

@@ -7,6 +7,8 @@
 #include <handoff/compiler.h>
 #include <handoff/hist.h>
 
+struct poll_policy;
+
 /*
  * Fills a->point, n, today and knee: the loop's own rule on waits drawn from its gaps and wakes,
  * which are taken as independent of each other. Needs a's facts (gaps, wakes, rate, wake_ns,

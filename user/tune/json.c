@@ -21,8 +21,9 @@ static json_t *text_or_null(const char *text)
 static json_t *point_json(const struct advice_point *p)
 {
 	return json_pack("{sI sf sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns, "hit_share",
-			 p->hit_share, "hit_share_most", p->hit_most, "spun_ns", p->spun_ns, "late_ns", p->late_ns, "cost_ns",
-			 p->cost_ns, "cpu_share", p->cpu, "kicks_per_s", p->kicks);
+			 p->hit_share, "hit_share_most", p->hit_most, "spun_ns", p->spun_ns,
+			 "late_ns", p->late_ns, "cost_ns", p->cost_ns, "cpu_share", p->cpu,
+			 "kicks_per_s", p->kicks);
 }
 
 static json_t *curve_json(const struct advice *a)
@@ -79,8 +80,8 @@ static json_t *gaps_json(const struct advice *a)
 
 	return json_pack("{ss so sb so so so so so}", "evidence", evidence_name(a->gaps_evidence),
 			 "reason", text_or_null(a->gaps_reason), "spins_hidden", a->gaps_hidden,
-			 "count", any ? json_integer((json_int_t)a->gaps) : json_null(),
-			 "p50_ns", known(any && a->gaps, a->gap_p50_ns), "p90_ns",
+			 "count", any ? json_integer((json_int_t)a->gaps) : json_null(), "p50_ns",
+			 known(any && a->gaps, a->gap_p50_ns), "p90_ns",
 			 known(any && a->gaps, a->gap_p90_ns), "wakes",
 			 any ? json_integer((json_int_t)a->wakes) : json_null(), "wake_mean_ns",
 			 known(any && a->wakes, a->wake_ns));
@@ -88,9 +89,9 @@ static json_t *gaps_json(const struct advice *a)
 
 static json_t *advised_json(const struct advice *a)
 {
-	static const char *const actions[] = { [ADVICE_NONE] = "none",
-					       [ADVICE_KEEP] = "keep",
-					       [ADVICE_SET] = "set" };
+	static const char *const actions[] = {
+		[ADVICE_NONE] = "none", [ADVICE_KEEP] = "keep", [ADVICE_SET] = "set"
+	};
 	bool any = a->action != ADVICE_NONE;
 
 	return json_pack("{ss so so so}", "action", actions[a->action], "max_ns",

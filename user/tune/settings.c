@@ -70,9 +70,10 @@ struct tune_setting *tune_settings_find(struct tune_settings *s, const char *id)
 /* What it is now, whatever was asked for. */
 static int ask_one(const char *path, struct qmp_client *qmp, int64_t *max_ns, struct error *err)
 {
-	json_t *value = qmp_client_call(
-		qmp, "qom-get",
-		json_pack("{s:s, s:s}", "path", path, "property", "poll-max-ns"), err);
+	json_t *value =
+		qmp_client_call(qmp, "qom-get",
+				json_pack("{s:s, s:s}", "path", path, "property", "poll-max-ns"),
+				err);
 	int ret = 0;
 
 	if (!value)
@@ -95,8 +96,8 @@ int tune_set(struct tune_setting *s, struct qmp_client *qmp, int64_t max_ns, str
 	/* Not known from here on: a connection that breaks may do so after it was set. */
 	s->max_ns = -1;
 	done = qmp_client_call(qmp, "qom-set",
-			       json_pack("{s:s, s:s, s:I}", "path", path, "property",
-					 "poll-max-ns", "value", (json_int_t)max_ns),
+			       json_pack("{s:s, s:s, s:I}", "path", path, "property", "poll-max-ns",
+					 "value", (json_int_t)max_ns),
 			       err);
 	json_decref(done);
 	if (!done && qmp_client_is_broken(qmp))
@@ -143,9 +144,8 @@ double tune_requests(struct qmp_client *qmp)
 	json_array_foreach(disks, i, disk)
 	{
 		flushes = 0;
-		if (!json_unpack(json_object_get(disk, "stats"), "{s:I, s:I, s?I}",
-				 "rd_operations", &reads, "wr_operations", &writes,
-				 "flush_operations", &flushes))
+		if (!json_unpack(json_object_get(disk, "stats"), "{s:I, s:I, s?I}", "rd_operations",
+				 &reads, "wr_operations", &writes, "flush_operations", &flushes))
 			sum += (double)reads + (double)writes + (double)flushes;
 	}
 	json_decref(disks);

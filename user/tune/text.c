@@ -14,8 +14,8 @@
 #define DEFAULT_WIDTH 100u
 #define LEAST_WIDTH   60u
 /* Of a row, without its bar. */
-#define ROW_WIDTH 66u
-#define BAR_MOST  40u
+#define ROW_WIDTH     66u
+#define BAR_MOST      40u
 
 static unsigned int terminal_width(FILE *to)
 {
@@ -55,7 +55,7 @@ static void put_labelled(const char *label, const char *text, unsigned int width
 /* Eighths of a column, where the terminal has them. */
 static void put_bar(double share, unsigned int columns, bool utf8, FILE *to)
 {
-	static const char *const part[] = { "", "\u258f", "\u258e", "\u258d",
+	static const char *const part[] = { "",	      "\u258f", "\u258e", "\u258d",
 					    "\u258c", "\u258b", "\u258a", "\u2589" };
 	unsigned int eighths = (unsigned int)(share * columns * 8 + 0.5), i;
 	unsigned int whole = MIN(eighths / 8, columns), used = whole;
@@ -106,13 +106,14 @@ static void put_facts(const struct advice *a, unsigned int width, FILE *to)
 
 	if (a->gaps_evidence == EVIDENCE_ABSENT || !a->gaps)
 		return;
-	snprintf(text, sizeof(text),
-		 "%llu in %.1f s, half within %s, nine in ten within %s; %llu slept through, a wake "
-		 "takes %s",
-		 (unsigned long long)a->gaps, a->seconds,
-		 clock_format_ns(p50, (int64_t)a->gap_p50_ns),
-		 clock_format_ns(p90, (int64_t)a->gap_p90_ns), (unsigned long long)a->wakes,
-		 clock_format_ns(wake, (int64_t)a->wake_ns));
+	snprintf(
+		text, sizeof(text),
+		"%llu in %.1f s, half within %s, nine in ten within %s; %llu slept through, a wake "
+		"takes %s",
+		(unsigned long long)a->gaps, a->seconds,
+		clock_format_ns(p50, (int64_t)a->gap_p50_ns),
+		clock_format_ns(p90, (int64_t)a->gap_p90_ns), (unsigned long long)a->wakes,
+		clock_format_ns(wake, (int64_t)a->wake_ns));
 	put_labelled("waits", text, width, to);
 }
 
@@ -136,8 +137,8 @@ static void put_advice(const struct advice_report *r, const struct advice *a, un
 		return;
 	}
 	if (a->action == ADVICE_KEEP)
-		snprintf(text, sizeof(text), "keep %lld: %s",
-			 (long long)a->point[a->best].max_ns, a->why);
+		snprintf(text, sizeof(text), "keep %lld: %s", (long long)a->point[a->best].max_ns,
+			 a->why);
 	else
 		snprintf(text, sizeof(text), "poll-max-ns %lld: %s",
 			 (long long)a->point[a->best].max_ns, a->why);
@@ -184,8 +185,8 @@ static void put_trial(const struct advice *a, unsigned int width, FILE *to)
 		(long long)p->max_ns, p->hit_share * 100, "",
 		clock_format_ns(late, (int64_t)p->late_ns), "", "", p->kicks);
 	put_observed_row("observed", &a->after, to);
-	snprintf(text, sizeof(text), "%s: %s",
-		 a->trial == TRIAL_KEPT ? "kept" : "rolled back", a->trial_why);
+	snprintf(text, sizeof(text), "%s: %s", a->trial == TRIAL_KEPT ? "kept" : "rolled back",
+		 a->trial_why);
 	put_labelled("", text, width, to);
 }
 

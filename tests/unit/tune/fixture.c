@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <handoff/hist.h>
-#include <handoff/poll_policy.h>
 
 const struct advice_goal fixture_goal = { .latency_weight = 1 };
 
@@ -40,7 +39,7 @@ struct report *fixture_report(uint64_t n, uint64_t gap_ns, uint64_t wake_ns)
 
 void fixture_advise(const struct report *r, struct advice *a)
 {
-	advise(r, &r->loop[0], &poll_policy_qemu, &fixture_goal, a);
+	advise(r, &r->loop[0], "qemu", &fixture_goal, a);
 }
 
 const struct advice_point *fixture_point(const struct advice *a, int64_t max_ns)

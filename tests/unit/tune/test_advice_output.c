@@ -64,9 +64,10 @@ static void test_advice_text__marks_today_and_best(void **state)
 	assert_non_null(strstr(text, " best\n"));
 	assert_non_null(strstr(text, "knee"));
 	assert_non_null(strstr(text, "advice:    poll-max-ns 64000: "));
-	assert_non_null(strstr(text, "by QMP:    {\"execute\": \"qom-set\", \"arguments\": {\"path\": "
-				     "\"/objects/io0\", \"property\": \"poll-max-ns\", "
-				     "\"value\": 64000}}\n"));
+	assert_non_null(strstr(text,
+			       "by QMP:    {\"execute\": \"qom-set\", \"arguments\": {\"path\": "
+			       "\"/objects/io0\", \"property\": \"poll-max-ns\", "
+			       "\"value\": 64000}}\n"));
 	assert_non_null(strstr(text, "Nothing was changed"));
 	free(text);
 	free(a);
@@ -175,8 +176,8 @@ static void test_advice_json__keys_are_the_same_with_and_without_ground(void **s
 	with = as_json(a);
 	without = as_json(none);
 	json_object_foreach(json_array_get(json_object_get(with, "loops"), 0), key, value)
-		assert_non_null(json_object_get(
-			json_array_get(json_object_get(without, "loops"), 0), key));
+		assert_non_null(
+			json_object_get(json_array_get(json_object_get(without, "loops"), 0), key));
 	json_decref(with);
 	json_decref(without);
 	report_free(r);

@@ -85,12 +85,12 @@ static void test_advisor__stays_within_a_budget(void **state)
 
 	/* Some come at once: a loop that is closed would be taken for faster. */
 	r->queue[0].kicks_awake = 5000;
-	advise(r, &r->loop[0], &poll_policy_qemu, &wide, &a);
+	advise(r, &r->loop[0], "qemu", &wide, &a);
 	assert_int_equal(a.arrivals, ARRIVALS_OPEN);
 	assert_int_equal(a.action, ADVICE_SET);
 	assert_true(a.point[a.best].hit_share > 0.99);
 	assert_true(a.point[a.best].cpu <= 0.20);
-	advise(r, &r->loop[0], &poll_policy_qemu, &tight, &a);
+	advise(r, &r->loop[0], "qemu", &tight, &a);
 	assert_int_equal(a.action, ADVICE_KEEP);
 	for (i = a.best + 1; i < a.n; i++)
 		assert_true(a.point[i].cpu > 0.02 || a.point[i].hit_share < 0.01);
@@ -136,8 +136,8 @@ static void test_advisor__faster_service_of_a_closed_loop_brings_more(void **sta
 	fixture_advise(r, &a);
 	assert_int_equal(a.arrivals, ARRIVALS_CLOSED);
 	/* 100 us from one to the next, 40 of them a wake's: 60 are left. */
-	assert_true(fixture_point(&a, 256000)->cpu > 10000 * fixture_point(&a, 256000)->spun_ns *
-							     1.6 / 1e9);
+	assert_true(fixture_point(&a, 256000)->cpu >
+		    10000 * fixture_point(&a, 256000)->spun_ns * 1.6 / 1e9);
 	report_free(r);
 }
 
