@@ -137,8 +137,8 @@ struct stats_page {
 	struct stats_handover handover[STATS_MAX_HANDOVERS];
 };
 
-_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8 +
-						    sizeof(struct hist),
+_Static_assert(sizeof(struct stats_loop) ==
+		       16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8 + sizeof(struct hist),
 	       "stats page layout is ABI");
 _Static_assert(STATS_MAX_QUEUES <= 64, "a tracer keeps sets of rows as bits");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");
