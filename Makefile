@@ -353,7 +353,7 @@ clean: ## remove the build folder
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  \1:/p' Makefile | \
-		awk -F: '{printf "%-14s%s\n", $$1, $$2}'
+		awk -F: '{printf "%-16s%s\n", $$1, $$2}'
 	@echo '  test-LEVEL  one level of tests: $(TEST_LEVELS) vm'
 	@echo '  test-FOLDER unit tests of one folder of user/, building only what they need'
 	@echo 'V=1 shows commands, WERROR=0 lets warnings pass, O=DIR sets the output folder;'

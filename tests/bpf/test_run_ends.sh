@@ -52,7 +52,8 @@ wait $!
 # Two at once with the defaults: the second one takes an image of its own.
 "$handoff" run --duration 60 >"$tmp/first.out" 2>&1 &
 first=$!
-wait_for 20 grep -q ready "$tmp/first.out"
+check "what the guest says is in the file while it runs" wait_for 20 \
+	grep -q '^guest: .* ready' "$tmp/first.out"
 run --duration 0.2
 check "a second run with the defaults: exit 0" equal $status 0
 check "a second run with the defaults: no complaint" equal "$(cat "$tmp/err")" ""

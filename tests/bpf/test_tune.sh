@@ -29,8 +29,9 @@ failure "a report that cannot be written" "--json" "$handoff" tune -p $$ --json 
 
 # served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves.
 served() {
-	"$handoff" run --iothread "io0,poll-max-ns=$2" --blk null,size=64M,iothread=io0 \
-		--load "rw=randread runtime=600 $3" >"$tmp/$1.vm" 2>&1 &
+	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2" \
+		--blk null,size=64M,iothread=io0 --load "rw=randread runtime=600 $3" \
+		>"$tmp/$1.vm" 2>&1 &
 	watcher=$!
 	wait_for 20 grep -q ready "$tmp/$1.vm"
 	vmm=$(pgrep -P $watcher)
@@ -96,6 +97,17 @@ check "Ctrl-C: ends it" wait_for 20 not kill -0 $tracer
 wait $tracer
 check "Ctrl-C: exit 0" equal $? 0
 check "Ctrl-C: what was seen so far is told" grep -q '^handoff: tune ' "$tmp/stopped.out"
+
+# Set by QMP and put back.
+tune applied -p $vmm --qmp "$tmp/one.qmp" --duration 1 --apply --latency-weight 100
+check "ours, --apply: exit 0" equal "$status$(cat "$tmp/applied.err")" 0
+check "ours, --apply: latency is worth a spin" says applied \
+	'.advice.action == "set" and .advice.max_ns > 0'
+check "ours, --apply: predicted beside observed" says applied \
+	'.trial | (.outcome == "kept" or .outcome == "rolled back") and
+		.predicted.max_ns == .observed.max_ns and .observed.waits > 0'
+tune after -p $vmm --qmp "$tmp/one.qmp" --duration 0.3
+check "ours, --apply: what was found is back" says after '.today.max_ns == 0'
 end_vm $watcher
 
 # One that spins tells how long its spins took.

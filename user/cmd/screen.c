@@ -90,10 +90,12 @@ void screen_console(struct screen *s, const char *line)
 {
 	if (!s->config.guest)
 		return;
-	if (s->live)
+	if (s->live) {
 		view_live_message(s->live, line);
-	else
+	} else {
 		fprintf(s->config.guest, "guest: %s\n", line);
+		fflush(s->config.guest); /* whoever reads a pipe or a file waits for just that */
+	}
 }
 
 enum view_event screen_input(struct screen *s)
