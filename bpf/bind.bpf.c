@@ -87,6 +87,17 @@ static __always_inline void bind_ways(__u32 row, struct queue_ways *old)
 	}
 }
 
+/* What stays is not to be taken out, not even for a moment: it may be read in that. */
+static __always_inline bool binding_has_fd(__s32 fd)
+{
+	__u32 i;
+
+	for (i = 0; i < QUEUE_FDS && i < binding.n_fds; i++)
+		if (binding.fd[i] == fd)
+			return true;
+	return false;
+}
+
 static __always_inline void bind_eventfd(__u32 row, const struct queue_binding *old)
 {
 	__u32 i, one_more = row + 1, *now;
@@ -98,6 +109,8 @@ static __always_inline void bind_eventfd(__u32 row, const struct queue_binding *
 		bpf_map_delete_elem(&eventfd_ctxs, &ctx);
 	for (i = 0; i < QUEUE_FDS && i < old->n_fds; i++) {
 		fd = old->fd[i];
+		if (binding_has_fd(fd))
+			continue;
 		now = bpf_map_lookup_elem(&eventfd_fds, &fd);
 		if (now && *now == one_more)
 			bpf_map_delete_elem(&eventfd_fds, &fd);

@@ -6,6 +6,8 @@
 #include "privileged.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "fake_other.h"
@@ -253,6 +255,42 @@ static void test_foreign__bound_anew(void **state)
 	assert_int_equal(other_row(f, 1).kicks, 2);
 }
 
+struct binder {
+	struct fake_other *f;
+	atomic_bool end;
+};
+
+static void *binder_thread(void *opaque)
+{
+	struct binder *b = opaque;
+	struct kernel_queue queue = other_queue(b->f, 0);
+
+	while (!atomic_load(&b->end))
+		other_bind(b->f, 0, &queue);
+	return NULL;
+}
+
+/* Told again what they know already, the programs miss no read meanwhile. */
+static void test_foreign__read_while_bound_anew(void **state)
+{
+	struct binder b = { .f = *state };
+	struct kick_state row;
+	pthread_t thread;
+	unsigned int i;
+
+	NEED_PRIVILEGE();
+	assert_int_equal(pthread_create(&thread, NULL, binder_thread, &b), 0);
+	for (i = 1; i <= 300; i++) {
+		other_kick(b.f, 0);
+		other_wait(b.f, i);
+	}
+	atomic_store(&b.end, true);
+	pthread_join(thread, NULL);
+	row = other_row(b.f, 0);
+	assert_int_equal(row.kicks, 300);
+	assert_int_equal(row.notified + row.busy, 300);
+}
+
 static void show_account(const struct loop_state *l)
 {
 	print_message("# handling %" PRIu64 ", polled %" PRIu64 ", waste %" PRIu64 ", run %" PRIu64
@@ -374,6 +412,7 @@ int main(void)
 		TEST(signal_without_kick, poll),
 		TEST(by_value, poll),
 		TEST(bound_anew, poll),
+		TEST(read_while_bound_anew, poll),
 		TEST(account, poll),
 		TEST(account, poll_tp),
 		TEST(account, poll_sys_exit),

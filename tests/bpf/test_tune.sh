@@ -99,7 +99,7 @@ check "Ctrl-C: exit 0" equal $? 0
 check "Ctrl-C: what was seen so far is told" grep -q '^handoff: tune ' "$tmp/stopped.out"
 
 # Set by QMP and put back.
-tune applied -p $vmm --qmp "$tmp/one.qmp" --duration 1 --apply --latency-weight 100
+tune applied -p $vmm --qmp "$tmp/one.qmp" --duration 2 --apply --latency-weight 100
 check "ours, --apply: exit 0" equal "$status$(cat "$tmp/applied.err")" 0
 check "ours, --apply: latency is worth a spin" says applied \
 	'.advice.action == "set" and .advice.max_ns > 0'
