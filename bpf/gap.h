@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * How long a loop that has run dry waits for work: the measure that a poll time is chosen by
- * (include/handoff/what_if.h). Dry since: the interrupt that ended its work, where there is one,
+ * (include/handoff/advisor.h). Dry since: the interrupt that ended its work, where there is one,
  * or the begin of its last spin, where the VMM tells it; else its going to sleep.
  *
  *   consumed ---- interrupt .................. kick - wake - runq - consumed

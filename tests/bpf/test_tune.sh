@@ -3,6 +3,7 @@
 # `handoff tune` as a command: every way it fails, and what it says of a VM of `handoff run`.
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/trace_cli.sh"
+. "$(dirname "$0")/../lib/tune.sh"
 
 bad() {
 	local name=$1 words=$2
@@ -49,13 +50,6 @@ tune() {
 	timeout 120 "$handoff" tune --json "$tmp/$name.json" "$@" >"$tmp/$name.out" \
 		2>"$tmp/$name.err"
 	status=$?
-}
-says() {
-	jq -e ".loops[] | select(.id == \"io0\") | $2" "$tmp/$1.json" >/dev/null || {
-		jq -c '.loops[] | del(.curve)' "$tmp/$1.json"
-		cat "$tmp/$1.out" "$tmp/$1.err"
-		return 1
-	}
 }
 
 # start_tune NAME: one that measures.

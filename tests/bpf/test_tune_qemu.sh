@@ -9,6 +9,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/../lib/qemu.sh"
 . "$(dirname "$0")/../lib/trace_qemu.sh"
+. "$(dirname "$0")/../lib/tune.sh"
 build=${HANDOFF_BUILD:?is set by make}
 
 command -v qemu-system-x86_64 >/dev/null || skip_all "qemu-system-x86_64 is not installed"
@@ -53,13 +54,6 @@ tune() {
 	timeout 60 "$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --json "$tmp/$name.json" "$@" \
 		>"$tmp/$name.out" 2>"$tmp/$name.err"
 	status=$?
-}
-says() {
-	jq -e ".loops[] | select(.id == \"io0\") | $2" "$tmp/$1.json" >/dev/null || {
-		jq -c '.loops[] | del(.curve)' "$tmp/$1.json"
-		cat "$tmp/$1.out" "$tmp/$1.err"
-		return 1
-	}
 }
 
 # Back to back, depth 1: the next request comes when the one before is done.

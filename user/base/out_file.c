@@ -128,3 +128,18 @@ int out_file_write(const char *path, int (*fill)(void *opaque, FILE *to, struct 
 	free(tmp);
 	return ret;
 }
+
+int out_json(json_t *root, const char *what, FILE *to, struct error *err)
+{
+	int ret = 0;
+
+	if (!root)
+		return error_set(err, -ENOMEM, "out of memory");
+	errno = 0;
+	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
+	    fputc('\n', to) == EOF || fflush(to))
+		ret = error_set(err, errno ? -errno : -EIO, "cannot write the %s: %s", what,
+				strerror(errno ? errno : EIO));
+	json_decref(root);
+	return ret;
+}

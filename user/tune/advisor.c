@@ -189,7 +189,6 @@ static void say_sure(struct advice *a)
 		[ARRIVALS_CLOSED] = "CLOSED LOOP: each request waits for the one before, so faster "
 				    "service brings more, sooner; measure after (--apply)",
 	};
-
 	char unseen[64] = "";
 
 	if (most > p + points / 100)

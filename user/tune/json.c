@@ -3,9 +3,8 @@
  * knows. Main thread. */
 #include <handoff/advisor.h>
 
-#include <errno.h>
-#include <string.h>
 #include <jansson.h>
+#include <handoff/out_file.h>
 #include <handoff/report.h>
 
 static json_t *known(bool is, double value)
@@ -145,16 +144,5 @@ static json_t *document(const struct advice_report *r)
 
 int advice_json(const struct advice_report *r, FILE *to, struct error *err)
 {
-	json_t *root = document(r);
-	int ret = 0;
-
-	if (!root)
-		return error_set(err, -ENOMEM, "out of memory");
-	errno = 0;
-	if (json_dumpf(root, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
-	    fputc('\n', to) == EOF || fflush(to))
-		ret = error_set(err, errno ? -errno : -EIO, "cannot write the advice: %s",
-				strerror(errno ? errno : EIO));
-	json_decref(root);
-	return ret;
+	return out_json(document(r), "advice", to, err);
 }

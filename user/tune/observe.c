@@ -82,11 +82,6 @@ void advice_observe(const struct report *interval, const struct report_loop *loo
 	kicks_of(interval, loop, seconds, o);
 }
 
-static double later(const struct advice_observed *o)
-{
-	return o->late_ns;
-}
-
 bool advice_is_better(const struct advice_observed *before, const struct advice_observed *after,
 		      const struct advice_goal *goal, char why[ADVICE_TEXT])
 {
@@ -104,10 +99,10 @@ bool advice_is_better(const struct advice_observed *before, const struct advice_
 			 more_cpu * 100, goal->budget * 100);
 		return false;
 	}
-	if (goal->budget > 0 && later(after) <= later(before) * (1 + NOISE)) {
+	if (goal->budget > 0 && after->late_ns <= before->late_ns * (1 + NOISE)) {
 		snprintf(why, ADVICE_TEXT, "within the budget, and wakes add %s to a wait, not %s",
-			 clock_format_ns(a, (int64_t)later(after)),
-			 clock_format_ns(b, (int64_t)later(before)));
+			 clock_format_ns(a, (int64_t)after->late_ns),
+			 clock_format_ns(b, (int64_t)before->late_ns));
 		return true;
 	}
 	if (goal->budget <= 0 && after->cost_ns <= before->cost_ns * (1 + NOISE)) {
@@ -118,7 +113,8 @@ bool advice_is_better(const struct advice_observed *before, const struct advice_
 	}
 	snprintf(why, ADVICE_TEXT, "%s rose from %s to %s",
 		 goal->budget > 0 ? "what wakes add to a wait" : "what a wait costs",
-		 clock_format_ns(a, (int64_t)(goal->budget > 0 ? later(before) : before->cost_ns)),
-		 clock_format_ns(b, (int64_t)(goal->budget > 0 ? later(after) : after->cost_ns)));
+		 clock_format_ns(a,
+				 (int64_t)(goal->budget > 0 ? before->late_ns : before->cost_ns)),
+		 clock_format_ns(b, (int64_t)(goal->budget > 0 ? after->late_ns : after->cost_ns)));
 	return false;
 }
