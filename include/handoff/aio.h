@@ -198,6 +198,13 @@ struct aio_poll_params {
  */
 int aio_context_set_poll_params(struct AioContext *ctx, const struct aio_poll_params *params,
 				struct error *err) MUST_CHECK;
+/*
+ * What a kick's exit costs a vCPU of this host, CPU-ns; 0 = not known, as in the beginning. Part of
+ * what a sleep costs for "break-even": a loop that spins spares the guest its kicks. For all loops
+ * of the process; in force at each one's next measure or change of settings.
+ */
+void aio_set_kick_exit_ns_any(int64_t ns);
+int64_t aio_get_kick_exit_ns_any(void);
 void aio_context_get_poll_params(const struct AioContext *ctx, struct aio_poll_params *params);
 
 /* --- waiting for a condition in the main context ---------------------------------------------- */

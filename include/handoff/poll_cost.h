@@ -22,16 +22,17 @@ struct poll_cost {
 	struct poll_samples wake;
 	/* C_block: CPU time of the loop's thread from before a sleep to after it */
 	struct poll_samples block;
+	/* C_exit: CPU time of the vCPU for a kick, which a loop that spins spares it; 0 = unknown.
+	 * No sample: measured once, in a VM that does nothing else (handoff/kvm.h). */
+	int64_t kick_exit_ns;
 };
 
 /* A negative one counts as 0. Sorts 32 numbers: 0.3 us. */
 void poll_samples_add(struct poll_samples *s, int64_t ns);
 
 /*
- * B of tuning.md in CPU-ns: C_block + a * L, a = latency_percent / 100. 0 = there are no samples
- * yet. C_exit, what the kick's exit costs the vCPU, is not known and not in it: an ioeventfd's exit
- * begins and ends between the guest and KVM, and no thread of a VMM sees it. B is too small by that
- * (2.8 us where this was written, beside 50 in all); "break-even" bears a B of half the truth.
+ * B of tuning.md in CPU-ns: C_block + C_exit + a * L, a = latency_percent / 100. 0 = there are no
+ * samples yet.
  */
 int64_t poll_cost_sleep_ns(const struct poll_cost *cost, uint32_t latency_percent);
 

@@ -13,9 +13,9 @@ ROUNDS=${ROUNDS:-5}
 . "$(dirname "$0")/bench.sh"
 
 runtime=${RUNTIME:-1}
-policies="qemu-weighted qemu break-even"
+policies=${POLICIES:-qemu-weighted qemu break-even}
 sweep=${SWEEP:-"0 4000 8000 16000 32000 64000"}
-loads=(0 10us 25us 100us exp:20us burst:50@200us)
+read -ra loads <<<"${LOADS:-0 10us 25us 100us exp:20us burst:50@200us}"
 
 load_name() {
 	case $1 in

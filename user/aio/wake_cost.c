@@ -29,6 +29,8 @@
  * there are samples enough. */
 #define SLEEPS_PER_TIMED 64
 
+static _Atomic int64_t kick_exit_ns;
+
 static int64_t thread_cpu_ns(void)
 {
 	struct timespec ts;
@@ -43,6 +45,7 @@ void aio_cost_publish(struct AioContext *ctx)
 {
 	struct poll_params *p = &ctx->poll_params;
 
+	ctx->cost.kick_exit_ns = atomic_load_explicit(&kick_exit_ns, memory_order_relaxed);
 	p->block_cost_ns = ctx->measuring ? poll_cost_sleep_ns(&ctx->cost, p->latency_percent) : 0;
 	p->wake_ns = ctx->measuring ? ctx->cost.wake.median_ns : 0;
 	stats_set(&ctx->stats->poll_block_cost_ns, p->block_cost_ns);
@@ -103,6 +106,16 @@ void aio_cost_stamp(struct AioContext *ctx)
 	int64_t none = 0;
 
 	atomic_compare_exchange_strong(&ctx->stamp_ns, &none, clock_ns());
+}
+
+void aio_set_kick_exit_ns_any(int64_t ns)
+{
+	atomic_store(&kick_exit_ns, ns);
+}
+
+int64_t aio_get_kick_exit_ns_any(void)
+{
+	return atomic_load(&kick_exit_ns);
 }
 
 void aio_cost_measure(struct AioContext *ctx)

@@ -17,7 +17,6 @@
 #define CR4_PAE	   0x20
 #define EFER_LME   0x100
 #define EFER_LMA   0x400
-#define RFLAGS_ONE 0x2 /* hard-wired */
 
 /* Segment types, SDM 3.4.5.1 and 3.5. */
 #define TYPE_DATA_RW  0x3
@@ -46,7 +45,8 @@ static int set_all(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs,
 	return 0;
 }
 
-/* Flat segments. A TSS in the register only: it is there because CPUs want one. */
+/* Flat segments, of the privilege level that the code selector asks for. A TSS in the register only:
+ * it is there because CPUs want one. */
 static void set_segments(struct kvm_sregs *sregs, uint16_t code, uint16_t data, uint16_t tss,
 			 bool long_mode)
 {
@@ -54,6 +54,7 @@ static void set_segments(struct kvm_sregs *sregs, uint16_t code, uint16_t data, 
 					  .selector = code,
 					  .type = TYPE_CODE_RX,
 					  .present = 1,
+					  .dpl = code & 3,
 					  .db = !long_mode,
 					  .l = long_mode,
 					  .s = 1,
@@ -62,6 +63,7 @@ static void set_segments(struct kvm_sregs *sregs, uint16_t code, uint16_t data, 
 					  .selector = data,
 					  .type = TYPE_DATA_RW,
 					  .present = 1,
+					  .dpl = code & 3,
 					  .db = 1,
 					  .s = 1,
 					  .g = 1 };
@@ -79,7 +81,7 @@ int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *pvh,
 {
 	struct kvm_regs regs = { .rip = pvh->entry,
 				 .rbx = pvh->start_info_gpa,
-				 .rflags = RFLAGS_ONE };
+				 .rflags = KVM_RFLAGS_ONE };
 	struct kvm_sregs sregs;
 	int ret = get_sregs(vcpu, &sregs, err);
 
@@ -92,25 +94,30 @@ int kvm_vcpu_set_pvh(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_pvh *pvh,
 	return set_all(vcpu, &sregs, &regs, err);
 }
 
+void kvm_sregs_set_long_mode(struct kvm_sregs *sregs, uint16_t code, uint16_t data, uint16_t tss)
+{
+	set_segments(sregs, code, data, tss, true);
+	sregs->idt = (struct kvm_dtable){ .base = 0, .limit = 0 };
+	sregs->cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs->cr4 = CR4_PAE;
+	sregs->efer = EFER_LME | EFER_LMA;
+}
+
 /* Linux Documentation/arch/x86/boot.rst, "64-bit boot protocol". */
 int kvm_vcpu_set_linux64(struct kvm_vcpu *vcpu, const struct kvm_vcpu_regs_linux64 *linux64,
 			 struct error *err)
 {
 	struct kvm_regs regs = { .rip = linux64->rip,
 				 .rsi = linux64->zero_page_gpa,
-				 .rflags = RFLAGS_ONE };
+				 .rflags = KVM_RFLAGS_ONE };
 	struct kvm_sregs sregs;
 	int ret = get_sregs(vcpu, &sregs, err);
 
 	if (ret)
 		return ret;
-	set_segments(&sregs, BOOT_CS, BOOT_DS, 0, true);
+	kvm_sregs_set_long_mode(&sregs, BOOT_CS, BOOT_DS, 0);
 	sregs.gdt = (struct kvm_dtable){ .base = linux64->gdt_gpa, .limit = BOOT_GDT_LIMIT };
-	sregs.idt = (struct kvm_dtable){ .base = 0, .limit = 0 };
-	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
 	sregs.cr3 = linux64->pml4_gpa;
-	sregs.cr4 = CR4_PAE;
-	sregs.efer = EFER_LME | EFER_LMA;
 	return set_all(vcpu, &sregs, &regs, err);
 }
 

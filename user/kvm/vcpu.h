@@ -8,6 +8,7 @@
 
 struct kvm_cpuid2;
 struct kvm_run;
+struct kvm_sregs;
 
 enum vcpu_state { VCPU_PAUSED, VCPU_RUNNING, VCPU_STOPPED /* by itself: never runs again */ };
 enum vcpu_want { VCPU_WANT_PAUSE, VCPU_WANT_RUN, VCPU_WANT_END };
@@ -44,6 +45,11 @@ void kvm_cpuid_fill(struct kvm_cpuid2 *cpuid, const struct kvm_cpuid_config *con
 
 /* msrs.c: before the first run. */
 void kvm_vcpu_set_boot_msrs(struct kvm_vcpu *vcpu);
+
+/* regs.c: flat segments with these selectors, no IDT, paging on; the caller sets cr3 and the GDT. */
+void kvm_sregs_set_long_mode(struct kvm_sregs *sregs, uint16_t code, uint16_t data, uint16_t tss);
+
+#define KVM_RFLAGS_ONE 0x2 /* hard-wired */
 
 /* regs.c: prints why a vCPU cannot go on, with its registers. vCPU thread. */
 void kvm_vcpu_dump(struct kvm_vcpu *vcpu, const char *why);

@@ -45,7 +45,7 @@ static void main_loop_stop(struct machine *m)
 static int kvm_start(struct machine *m, struct error *err)
 {
 	struct kvm_vm_config config = {
-		.device = "/dev/kvm",
+		.device = BOARD_KVM_DEVICE,
 		.memory = &m->memory,
 		.io = &m->io,
 		.ioeventfd_limit = m->config->ioeventfd_limit,

@@ -50,6 +50,8 @@ struct pci_host;
 #define BOARD_CAUSE_UI		"host-ui"
 #define BOARD_CAUSE_QMP		"host-qmp-quit"
 
+#define BOARD_KVM_DEVICE "/dev/kvm"
+
 /* How soon a timer comes again that met another's wait. */
 #define BOARD_RETRY_NS 1000000
 
@@ -111,6 +113,7 @@ struct machine {
 	struct AioTimer duration_timer, hold_timer;
 	bool holding;
 	bool paused;		 /* see board_pause */
+	bool kick_exit_known;	 /* see board_know_kick_exit */
 	const char *quit_cause;	 /* BOARD_CAUSE_*; NULL = the run goes on */
 	struct monitor *monitor; /* NULL without --qmp */
 };
@@ -143,6 +146,9 @@ int board_iothreads_start(struct machine *m, struct error *err) MUST_CHECK;
 void board_iothreads_stop(struct machine *m);
 int board_iothread_add(struct machine *m, const struct machine_iothread *config,
 		       struct error *err) MUST_CHECK;
+/* To be called before an iothread gets a policy: where that lives by what a sleep costs, the loops
+ * are told what a kick costs a vCPU, which is measured when the first such policy is chosen. */
+void board_know_kick_exit(struct machine *m, const char *policy);
 int board_iothread_del(struct machine *m, const char *id, struct error *err) MUST_CHECK;
 int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,
 			struct error *err) MUST_CHECK;

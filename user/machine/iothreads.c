@@ -7,6 +7,7 @@
 #include <string.h>
 #include <handoff/block.h>
 #include <handoff/iothread.h>
+#include <handoff/log.h>
 #include <handoff/poll_policy.h>
 #include <handoff/virtio.h>
 
@@ -43,6 +44,23 @@ static uint64_t usual_max_ns(const char *policy)
 	return p ? (uint64_t)p->usual_max_ns : 0;
 }
 
+void board_know_kick_exit(struct machine *m, const char *policy_name)
+{
+	const struct poll_policy *policy = poll_policy_find(policy_name, NULL);
+	struct error err;
+	int64_t ns;
+
+	if (!policy || !policy->measured || m->kick_exit_known)
+		return;
+	m->kick_exit_known = true;
+	ns = kvm_kick_exit_ns_any(BOARD_KVM_DEVICE, &err);
+	if (ns >= 0)
+		aio_set_kick_exit_ns_any(ns);
+	else
+		log_warn("cannot measure what a kick costs a vCPU: %s; policy '%s' counts it as "
+			 "nothing", err.msg, policy->name);
+}
+
 int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)
 {
 	struct iothread_config config = {
@@ -61,6 +79,7 @@ int board_iothread_add(struct machine *m, const struct machine_iothread *from, s
 
 	if (ret)
 		return ret;
+	board_know_kick_exit(m, from->policy);
 	to.stats = stats_loop_get(m->stats, STATS_LOOP_IOTHREAD, from->id);
 	config.aio.stats = to.stats;
 	to.iothread = iothread_new(&config, err);

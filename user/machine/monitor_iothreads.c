@@ -99,8 +99,10 @@ bool monitor_iothread_set(struct machine *m, struct IOThread *iothread, const ch
 	struct aio_poll_params p;
 
 	aio_context_get_poll_params(ctx, &p);
-	if (!params_set(&p, property, value, failure) ||
-	    aio_context_set_poll_params(ctx, &p, &failure->error))
+	if (!params_set(&p, property, value, failure))
+		return false;
+	board_know_kick_exit(m, p.policy);
+	if (aio_context_set_poll_params(ctx, &p, &failure->error))
 		return false;
 	monitor_event_iothread_changed(m, iothread, property);
 	return true;
@@ -248,6 +250,7 @@ static json_t *loop_info(const struct machine *m, const struct stats_loop *row,
 	json_object_set_new(info, "poll-block-cost-ns",
 			    json_integer(figure(&row->poll_block_cost_ns)));
 	json_object_set_new(info, "poll-wake-ns", json_integer(figure(&row->poll_wake_ns)));
+	json_object_set_new(info, "kick-exit-ns", json_integer(aio_get_kick_exit_ns_any()));
 	json_object_set_new(info, "poll-yields", json_integer(figure(&row->poll_yields)));
 	json_object_set_new(info, "poll-latency-percent", json_integer(p->poll_latency_percent));
 	json_object_set_new(info, "poll-policy", json_string(p->policy));

@@ -28,7 +28,8 @@ int64_t poll_cost_sleep_ns(const struct poll_cost *cost, uint32_t latency_percen
 	if (!cost->wake.n || !cost->block.n)
 		return 0;
 	if (__builtin_mul_overflow(cost->wake.median_ns, (int64_t)latency_percent, &late_ns) ||
-	    __builtin_add_overflow(cost->block.median_ns, late_ns / 100, &ns))
+	    __builtin_add_overflow(cost->block.median_ns, late_ns / 100, &ns) ||
+	    __builtin_add_overflow(ns, cost->kick_exit_ns, &ns))
 		return INT64_MAX;
 	return ns;
 }

@@ -53,6 +53,26 @@ static void test_vm__other_device_is_refused(void **state)
 	assert_non_null(strstr(err.msg, "/dev/null"));
 }
 
+/* What a kick costs is measured on real KVM, and leaves nothing behind. */
+static void test_vm__kick_exit_is_measured(void **state)
+{
+	struct error err;
+	int first = dup(0), last;
+	int64_t ns = kvm_kick_exit_ns_any("/dev/kvm", &err);
+
+	if (ns < 0)
+		fail_msg("%s", err.msg);
+	print_message("a kick costs %lld CPU-ns\n", (long long)ns);
+	/* No exit of any CPU is done in 0.1 us, and none takes 10 ms. */
+	assert_in_range(ns, 100, 10000000);
+	last = dup(0);
+	assert_int_equal(last, first + 1);
+	close(first);
+	close(last);
+	assert_int_equal(kvm_kick_exit_ns_any("/dev/no-such-kvm", &err), -1);
+	assert_non_null(strstr(err.msg, "/dev/no-such-kvm"));
+}
+
 /* What the guest writes to RAM is there; a region laid over RAM takes its part out of KVM's hands
  * and gives it back. */
 static void test_vm__slots_follow_the_memory_map(void **state)
@@ -300,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_vm__missing_device_says_how_to_mend),
 		cmocka_unit_test(test_vm__forbidden_device_says_how_to_mend),
 		cmocka_unit_test(test_vm__other_device_is_refused),
+		cmocka_unit_test(test_vm__kick_exit_is_measured),
 		TEST(test_vm__slots_follow_the_memory_map),
 		TEST(test_vm__ioeventfds_take_kicks),
 		TEST(test_vm__colliding_ioeventfd_is_refused),

@@ -52,6 +52,9 @@ static void test_poll_cost__adds_up(void **state)
 	assert_int_equal(poll_cost_sleep_ns(&c, 100), 34000);
 	assert_int_equal(poll_cost_sleep_ns(&c, 50), 19000);
 	assert_int_equal(poll_cost_sleep_ns(&c, 300), 94000);
+	/* A sleep's kick costs the vCPU its exit, whatever latency is worth. */
+	c.kick_exit_ns = 2800;
+	assert_int_equal(poll_cost_sleep_ns(&c, 50), 21800);
 	c = (struct poll_cost){ 0 };
 	poll_samples_add(&c.wake, INT64_MAX);
 	poll_samples_add(&c.block, INT64_MAX);
