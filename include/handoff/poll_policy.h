@@ -43,9 +43,10 @@ struct poll_state {
 	int64_t active_max_ns; /* longest estimate among the handlers that ran in the wait being
 				  judged */
 	bool active;	       /* there was one */
-	/* "break-even": what each expert would have paid, and the spin of the last one, the rule of
-	 * "qemu". */
-	double loss[POLL_EXPERTS];
+	/* "break-even": what each expert would have paid more than whoever spun until the work was
+	 * there, in units of `unit` that grows as the past is forgotten; and the spin of the last
+	 * one, the rule of "qemu". */
+	double loss[POLL_EXPERTS], unit;
 	int64_t shadow_ns;
 	int64_t late_ns; /* how late it takes itself to see work that ends a sleep */
 	double expected; /* share of waits of late that a look, a spin of block_cost_ns, would hit
@@ -60,8 +61,8 @@ struct poll_state {
 
 /* One wait, as the loop saw it. All in ns. */
 struct poll_wait {
-	/* From the first look to the moment work was seen, spin and sleep together; handlers'
-	 * running time is not in it. */
+	/* From the first look to the moment work was seen, spin and sleep together; the running
+	 * time of handlers that had any work is not in it. */
 	int64_t block_ns;
 	/*
 	 * From the first look to the arrival itself, when the signalling side left a stamp; -1 =
@@ -69,7 +70,8 @@ struct poll_wait {
 	 * scores thresholds has to deduce it then (tuning.md, the trap; break_even.c).
 	 */
 	int64_t arrival_ns;
-	int64_t spun_ns; /* before the sleep, in vain */
+	int64_t spun_ns; /* in vain, or from the first look to the end of the last spin, after which
+			    it slept */
 	bool slept;	 /* the loop went to sleep in it */
 };
 

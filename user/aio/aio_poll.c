@@ -82,8 +82,9 @@ static bool run_found(struct AioContext *ctx, struct aio_turn *turn)
 	aio_notify_accept(ctx);
 	progress = aio_uring_dispatch(ctx);
 	progress |= aio_bh_poll(ctx);
+	turn->worked = progress;
 	progress |= aio_dispatch_handlers(ctx, turn);
-	aio_poll_learn(ctx, turn, progress);
+	aio_poll_learn(ctx, turn);
 	return progress;
 }
 

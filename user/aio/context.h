@@ -108,6 +108,7 @@ struct AioHandler {
 	bool look_again;  /* poll mode was left meanwhile: io_poll is due when the callback returns
 			   */
 	bool found_none;  /* its io_poll_ready had nothing to do */
+	bool woke_none;	  /* it was called for an fd event and had nothing to do */
 	bool poll_muted;  /* that too often: not polled until its next fd event */
 	unsigned int idle_polls; /* in a row */
 	uint64_t ready_turn;	 /* ctx->dispatches when it was put on the ready list */
@@ -187,6 +188,8 @@ struct AioContext {
 	struct poll_state poll;
 	bool measuring; /* the policy is `measured`, and may spin */
 	struct poll_cost cost;
+	int64_t wait_start_ns; /* of a wait that goes on, since its wakes were for nothing; 0 = none
+				*/
 	unsigned int sleeps_untimed;
 	unsigned int spin_pause;		  /* waits to come without a spin */
 	unsigned int spin_pause_next, spins_calm; /* see spin_disturbed() */
@@ -246,6 +249,7 @@ struct aio_turn {
 	bool timed; /* this turn reads the clock: somebody polls, or a tracer has armed the account
 		     */
 	bool slept;
+	bool worked; /* something ran that had anything to do */
 };
 
 /* context.c */
@@ -314,8 +318,8 @@ bool aio_poll_handlers_once(struct AioContext *ctx);
 bool poll_set_started(struct AioContext *ctx, bool started, int64_t max_ns);
 /* May end with *timeout_ns = 0. True if a handler has work. */
 bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t *timeout_ns);
-/* After dispatch, with the turn's progress: what the wait teaches the policy. */
-void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn, bool progress);
+/* After dispatch: what the wait teaches the policy. */
+void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn);
 /* After its io_poll_ready: too often in a row there was nothing to do. */
 void aio_poll_mute_idle(struct AioContext *ctx, struct AioHandler *node);
 

@@ -55,7 +55,7 @@ static bool dispatch_handler(struct AioContext *ctx, struct AioHandler *node, st
 	bool poll_ready = node->poll_ready;
 	bool nested = node->in_callback;
 	struct AioHandler *outer = ctx->dispatching;
-	bool called;
+	bool called, idle;
 
 	node->revents = 0;
 	node->poll_ready = false;
@@ -69,7 +69,10 @@ static bool dispatch_handler(struct AioContext *ctx, struct AioHandler *node, st
 
 	node->in_callback = true;
 	ctx->dispatching = node;
-	called = call_handler(node, revents, poll_ready);
+	called = call_handler(node, revents, poll_ready) && node != ctx->notifier_node;
+	idle = node->found_none || node->woke_none;
+	node->woke_none = false;
+	turn->worked |= called && !idle;
 	ctx->dispatching = outer;
 	node->in_callback = nested;
 	if (!nested)
@@ -79,12 +82,14 @@ static bool dispatch_handler(struct AioContext *ctx, struct AioHandler *node, st
 		if (!aio_handler_deleted(node) && aio_handler_poll(node))
 			aio_add_ready(ctx, node, 0, true);
 	}
-	return called && node != ctx->notifier_node;
+	return called;
 }
 
 void aio_count_spurious_wake(struct AioContext *ctx)
 {
 	stats_inc(&ctx->row->spurious_wakes);
+	if (ctx->dispatching)
+		ctx->dispatching->woke_none = true;
 }
 
 /*

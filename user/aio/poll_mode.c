@@ -238,7 +238,10 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 
 	if (list_empty(&ctx->poll_handlers) || !aio_polling_enabled(ctx))
 		return false;
-	max_ns = aio_soonest(*timeout_ns, ctx->poll.poll_ns);
+	max_ns = ctx->poll.poll_ns;
+	if (ctx->wait_start_ns) /* some of it is spun already */
+		max_ns = MAX(max_ns - (turn->start_ns - ctx->wait_start_ns), 0);
+	max_ns = aio_soonest(*timeout_ns, max_ns);
 	if (!max_ns || atomic_load_explicit(&ctx->notified, memory_order_relaxed))
 		return false;
 	if (unlikely(ctx->spin_pause)) {
@@ -258,21 +261,36 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 	return run_poll_handlers(ctx, turn, max_ns, timeout_ns);
 }
 
-void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn, bool progress)
+/*
+ * A wake for nothing (by us, to be measured; by a kick whose work a spin had found long before) ends
+ * no wait, for a policy that lives by when work came: the next turn's is the rest of it. QEMU's
+ * rules take each for a wait of its own, as in QEMU.
+ */
+static bool wait_goes_on(struct AioContext *ctx, const struct aio_turn *turn)
 {
-	struct poll_wait wait = {
-		.block_ns = turn->now_ns - turn->start_ns,
-		.arrival_ns = turn->arrival_ns,
-		.spun_ns = turn->spun_ns,
+	if (!ctx->measuring || turn->worked)
+		return false;
+	if (!ctx->wait_start_ns)
+		ctx->wait_start_ns = turn->start_ns;
+	return true;
+}
+
+void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn)
+{
+	struct AioHandler *node;
+	struct poll_wait wait;
+	int64_t before_ns;
+
+	if (!turn->timed || !aio_polling_enabled(ctx) || wait_goes_on(ctx, turn))
+		return;
+	before_ns = ctx->wait_start_ns ? turn->start_ns - ctx->wait_start_ns : 0;
+	ctx->wait_start_ns = 0;
+	wait = (struct poll_wait){
+		.block_ns = before_ns + turn->now_ns - turn->start_ns,
+		.arrival_ns = turn->arrival_ns < 0 ? -1 : before_ns + turn->arrival_ns,
+		.spun_ns = before_ns + turn->spun_ns,
 		.slept = turn->slept,
 	};
-	struct AioHandler *node;
-
-	if (!turn->timed || !aio_polling_enabled(ctx))
-		return;
-	/* Woken to be measured: the work that it waits for is still to come. */
-	if (turn->arrival_ns >= 0 && !progress)
-		return;
 	if (ctx->policy->handler_waited) {
 		list_for_each_entry(node, &ctx->poll_handlers, node_poll)
 			ctx->policy->handler_waited(&ctx->poll, &node->poll, &ctx->poll_params,

@@ -3,8 +3,8 @@
  * Policy "break-even": follow the discounted leader. How long a wait was is seen whether the loop
  * spun or slept, so every wait tells what each expert (a length to spin, or QEMU's rule) would have
  * paid for it; the next spin is that of the expert who would have paid least in the waits of late.
- * No division, no allocation: fourteen multiply-adds a wait. tuning.md has the theory and the
- * figures that tests/unit/policy/test_replay.c holds it to.
+ * No division, no allocation: fourteen multiply-adds a wait at most. tuning.md has the theory and
+ * the figures that tests/unit/policy/test_replay.c holds it to.
  *
  * The trap: who slept sees the work late, by L, and takes a short wait for a long one; so it sleeps
  * on and never learns better. KVM signals an ioeventfd inside the kernel, where nobody can leave a
@@ -43,8 +43,9 @@
 static const int64_t length[SHADOW] = { 0,     1000,  2000,  3000,  4000,  6000, 8000,
 					12000, 16000, 24000, 32000, 48000, 64000 };
 
-/* Half of it is forgotten in 64 waits: 2^(-1/64). */
-static const double memory = 0.98922801319397549;
+/* Half of what was is forgotten in 64 waits: 2^(1/64). */
+static const double growth = 1.0108892860517005;
+#define UNIT_MAX 1e12
 
 /*
  * What a sleep costs: as measured, and what a kick takes longer than the wakes it was measured by;
@@ -125,26 +126,52 @@ static int64_t shadow_next(const struct poll_state *state, int64_t max_ns, int64
 	return qemu_rule_next(state->shadow_ns, &qemu, ns);
 }
 
-/* Every expert pays for the wait; the leader's spin. */
-static int64_t follow_leader(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t max_ns)
+/* Half of what was paid is forgotten in 64 waits: instead of every loss getting smaller, what is
+ * added gets larger, and all are scaled now and then. */
+static double grow_unit(struct poll_state *state)
 {
-	int64_t spin, best_ns = 0;
-	double best = 0;
-	uint32_t i;
+	int i;
 
-	for (i = 0; i < POLL_EXPERTS; i++) {
-		spin = i == SHADOW ? state->shadow_ns : MIN(length[i], max_ns);
-		state->loss[i] *= memory;
-		state->loss[i] += ns <= spin ? (double)ns : (double)spin + (double)sleep_ns;
+	state->unit = state->unit ? state->unit * growth : 1;
+	if (state->unit > UNIT_MAX) {
+		for (i = 0; i < POLL_EXPERTS; i++)
+			state->loss[i] /= state->unit;
+		state->unit = 1;
 	}
+	return state->unit;
+}
+
+/*
+ * Who would have spun until the work was there pays nothing, and nothing is done for them: after a
+ * hit as short as most are there is one addition. So losses, once equal, stay so, and one wait that
+ * all but the longest spins missed is remembered until it is outweighed.
+ */
+static void pay(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t max_ns)
+{
+	double unit = grow_unit(state);
+	int64_t spin;
+	int i;
+
+	for (i = 0; i < SHADOW; i++) {
+		spin = MIN(length[i], max_ns);
+		if (spin >= ns)
+			break;
+		state->loss[i] += unit * (double)(spin + sleep_ns - ns);
+	}
+	if (state->shadow_ns < ns)
+		state->loss[SHADOW] += unit * (double)(state->shadow_ns + sleep_ns - ns);
 	state->shadow_ns = shadow_next(state, max_ns, ns);
-	for (i = 0; i < POLL_EXPERTS; i++) {
-		if (i && state->loss[i] >= best)
-			continue; /* of equals the shorter spin */
-		best = state->loss[i];
-		best_ns = i == SHADOW ? state->shadow_ns : length[i];
+}
+
+static int64_t leader(const struct poll_state *state, int64_t max_ns)
+{
+	int i, best = 0; /* of equals the shorter spin */
+
+	for (i = 1; i < POLL_EXPERTS; i++) {
+		if (state->loss[i] < state->loss[best])
+			best = i;
 	}
-	return MIN(best_ns, max_ns);
+	return best == SHADOW ? state->shadow_ns : MIN(length[best], max_ns);
 }
 
 static void break_even_loop_waited(struct poll_state *state, const struct poll_params *params,
@@ -173,7 +200,8 @@ static void break_even_loop_waited(struct poll_state *state, const struct poll_p
 		state->expected += ((ns <= look_ns ? 1 : 0) - state->expected) / 16;
 	if (deduced)
 		state->slept_ns += ((double)wait->block_ns - state->slept_ns) / 8;
-	state->poll_ns = follow_leader(state, ns, sleep_ns, max_ns);
+	pay(state, ns, sleep_ns, max_ns);
+	state->poll_ns = leader(state, max_ns);
 	state->looking = look_is_due(state, deduced, look_ns);
 	if (state->looking)
 		state->poll_ns = look_ns;
