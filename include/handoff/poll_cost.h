@@ -36,4 +36,11 @@ void poll_samples_add(struct poll_samples *s, int64_t ns);
  */
 int64_t poll_cost_sleep_ns(const struct poll_cost *cost, uint32_t latency_percent);
 
+/*
+ * How late a loop that sleeps sees a guest's work: the wake latency, and the kick's exit, since the
+ * work is in the ring before the kick begins, and the eventfd is signalled late in the exit. 0 =
+ * there are no samples yet.
+ */
+int64_t poll_cost_late_ns(const struct poll_cost *cost);
+
 #endif

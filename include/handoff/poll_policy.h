@@ -23,7 +23,8 @@ struct poll_params {
 	 * ns of it is worth (B of tuning.md). Measured by the caller (poll_cost.h); 0 = not known,
 	 * POLL_BLOCK_COST_NS stands in. Policy "break-even". */
 	int64_t block_cost_ns;
-	int64_t wake_ns; /* the wake latency in it; 0 = not known */
+	int64_t wake_ns; /* how late a loop that sleeps sees a kick's work (poll_cost_late_ns); 0 =
+			    not known */
 };
 
 #define POLL_USUAL_MAX_NS	 32768 /* QEMU's, from NVMe measurements of 2016 */

@@ -47,7 +47,7 @@ void aio_cost_publish(struct AioContext *ctx)
 
 	ctx->cost.kick_exit_ns = atomic_load_explicit(&kick_exit_ns, memory_order_relaxed);
 	p->block_cost_ns = ctx->measuring ? poll_cost_sleep_ns(&ctx->cost, p->latency_percent) : 0;
-	p->wake_ns = ctx->measuring ? ctx->cost.wake.median_ns : 0;
+	p->wake_ns = ctx->measuring ? poll_cost_late_ns(&ctx->cost) : 0;
 	stats_set(&ctx->stats->poll_block_cost_ns, p->block_cost_ns);
 	stats_set(&ctx->stats->poll_wake_ns, p->wake_ns);
 }

@@ -33,3 +33,13 @@ int64_t poll_cost_sleep_ns(const struct poll_cost *cost, uint32_t latency_percen
 		return INT64_MAX;
 	return ns;
 }
+
+int64_t poll_cost_late_ns(const struct poll_cost *cost)
+{
+	int64_t ns;
+
+	if (!cost->wake.n)
+		return 0;
+	return __builtin_add_overflow(cost->wake.median_ns, cost->kick_exit_ns, &ns) ? INT64_MAX
+										     : ns;
+}
