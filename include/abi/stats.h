@@ -60,7 +60,7 @@ struct stats_loop {
 	__u64 kicks_suppressed; /* aio_notify calls that needed no eventfd write */
 	__u64 notifies;		/* aio_notify calls that wrote the eventfd */
 	__u64 spurious_wakes;	/* fd events whose handler found nothing */
-	__u64 poll_begins;	/* poll mode entered: notifications turned off */
+	__u64 poll_begins;	/* poll modes with a spin in them */
 	__u64 poll_ends;
 
 	/* account, ns; while armed. Adds up to now - account_start_ns, the running phase included

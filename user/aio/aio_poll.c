@@ -53,7 +53,7 @@ static bool wait_for_events(struct AioContext *ctx, struct aio_turn *turn, int64
 		atomic_store(&ctx->notify_me, atomic_load(&ctx->notify_me) + 2);
 		if (atomic_load(&ctx->notified)) {
 			timeout_ns = 0;
-		} else if (poll_set_started(ctx, false, 0)) {
+		} else if (poll_set_started(ctx, false)) {
 			timeout_ns = 0;
 			progress = true;
 		}
@@ -124,6 +124,7 @@ FRAME bool aio_poll(struct AioContext *ctx, bool blocking)
 		timeout_ns = 0;
 	progress = try_poll_mode(ctx, &turn, &timeout_ns);
 	progress |= wait_for_events(ctx, &turn, timeout_ns, look);
+	aio_poll_begin_early(ctx, &turn);
 	progress |= run_found(ctx, &turn);
 	if (!--ctx->walking)
 		aio_free_deleted(ctx);

@@ -181,6 +181,7 @@ struct AioContext {
 	struct list_head bh_slices;	/* oldest first */
 	struct list_head poll_handlers; /* have fired once, and have io_poll */
 	bool poll_started;		/* io_poll_begin was called for the poll list */
+	bool poll_told;			/* there was a spin in it: the probe has told */
 	int64_t poll_spun_ns;		/* of the last spin, for the probe */
 	int64_t idle_check_ns;		/* when to look for idle pollers again */
 	const struct poll_policy *policy;
@@ -315,9 +316,11 @@ void aio_poll_list_clear(struct AioContext *ctx);
 /* One io_poll of each; true if one hit. */
 bool aio_poll_handlers_once(struct AioContext *ctx);
 /* Enters or leaves poll mode; true if the look after leaving found something. */
-bool poll_set_started(struct AioContext *ctx, bool started, int64_t max_ns);
+bool poll_set_started(struct AioContext *ctx, bool started);
 /* May end with *timeout_ns = 0. True if a handler has work. */
 bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t *timeout_ns);
+/* Between a sleep and what it ended with. */
+void aio_poll_begin_early(struct AioContext *ctx, const struct aio_turn *turn);
 /* After dispatch: what the wait teaches the policy. */
 void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn);
 /* After its io_poll_ready: too often in a row there was nothing to do. */

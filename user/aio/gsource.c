@@ -33,7 +33,7 @@ static gboolean aio_ctx_prepare(GSource *source, gint *timeout)
 
 	/* A sleep is coming. Hits of the last look stay on ctx->ready, which makes the timeout 0.
 	 */
-	poll_set_started(ctx, false, 0);
+	poll_set_started(ctx, false);
 	/* Full barrier (B) of aio_notify(); the work itself is looked at next. */
 	atomic_store(&ctx->notify_me, atomic_load(&ctx->notify_me) | 1);
 	ctx->fdmon->gsource_prepare(ctx);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Poll mode: notifications of the polled handlers are off, and the loop spins on their io_poll
- * before it sleeps. The mode is left right before sleeping and not earlier, so a loop that always
- * finds work in time never turns them on. Home. semantics.md 1.5.
+ * before it sleeps. The mode begins with a spin, or right after a sleep if a spin is to come; it is
+ * left right before sleeping and not earlier, so a loop that always finds work in time never turns
+ * them on. Home. semantics.md 1.5.
  */
 #include "context.h"
 
@@ -90,7 +91,7 @@ void aio_poll_list_clear(struct AioContext *ctx)
 {
 	struct AioHandler *node, *tmp;
 
-	poll_set_started(ctx, false, 0);
+	poll_set_started(ctx, false);
 	list_for_each_entry_safe(node, tmp, &ctx->poll_handlers, node_poll)
 		list_del(&node->node_poll);
 }
@@ -109,7 +110,18 @@ bool aio_poll_handlers_once(struct AioContext *ctx)
 	return progress;
 }
 
-FRAME bool poll_set_started(struct AioContext *ctx, bool started, int64_t max_ns)
+/* Before the first spin of a poll mode: from now on the queues are looked at all the time. */
+static void tell_poll_begin(struct AioContext *ctx, int64_t max_ns)
+{
+	if (ctx->poll_told)
+		return;
+	ctx->poll_told = true;
+	ctx->poll_spun_ns = 0;
+	stats_inc(&ctx->row->poll_begins);
+	HANDOFF_PROBE2(poll_begin, ctx->row->tid, max_ns);
+}
+
+FRAME bool poll_set_started(struct AioContext *ctx, bool started)
 {
 	struct AioHandler *node;
 	bool progress = false;
@@ -117,11 +129,8 @@ FRAME bool poll_set_started(struct AioContext *ctx, bool started, int64_t max_ns
 	if (started == ctx->poll_started)
 		return false;
 	ctx->poll_started = started;
-	if (started) {
-		ctx->poll_spun_ns = 0;
-		stats_inc(&ctx->row->poll_begins);
-		HANDOFF_PROBE2(poll_begin, ctx->row->tid, max_ns);
-	} else {
+	if (!started && ctx->poll_told) {
+		ctx->poll_told = false;
 		stats_inc(&ctx->row->poll_ends);
 		HANDOFF_PROBE2(poll_end, ctx->row->tid, ctx->poll_spun_ns);
 	}
@@ -257,14 +266,26 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 			*timeout_ns = 0;
 		return false;
 	}
-	poll_set_started(ctx, true, max_ns);
+	poll_set_started(ctx, true);
+	tell_poll_begin(ctx, max_ns);
 	return run_poll_handlers(ctx, turn, max_ns, timeout_ns);
 }
 
 /*
- * A wake for nothing (by us, to be measured; by a kick whose work a spin had found long before) ends
- * no wait, for a policy that lives by when work came: the next turn's is the rest of it. QEMU's
- * rules take each for a wait of its own, as in QEMU.
+ * Woken, with a spin to come: what the guest adds while its work is served needs no kick. It would
+ * be one for nothing, as the spin finds the work long before; and its exit would hold the vCPU up
+ * for longer than a short spin lasts, so that the loop slept again, and was kicked again.
+ */
+void aio_poll_begin_early(struct AioContext *ctx, const struct aio_turn *turn)
+{
+	if (turn->slept && ctx->poll.poll_ns && aio_polling_enabled(ctx))
+		poll_set_started(ctx, true);
+}
+
+/*
+ * A wake for nothing (by us, to be measured; by a kick whose work a spin had found long before)
+ * ends no wait, for a policy that lives by when work came: the next turn's is the rest of it.
+ * QEMU's rules take each for a wait of its own, as in QEMU.
  */
 static bool wait_goes_on(struct AioContext *ctx, const struct aio_turn *turn)
 {

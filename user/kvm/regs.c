@@ -11,12 +11,12 @@
 #include <sys/ioctl.h>
 #include <handoff/log.h>
 
-#define CR0_PE	   0x1
-#define CR0_ET	   0x10 /* hard-wired */
-#define CR0_PG	   0x80000000u
-#define CR4_PAE	   0x20
-#define EFER_LME   0x100
-#define EFER_LMA   0x400
+#define CR0_PE	 0x1
+#define CR0_ET	 0x10 /* hard-wired */
+#define CR0_PG	 0x80000000u
+#define CR4_PAE	 0x20
+#define EFER_LME 0x100
+#define EFER_LMA 0x400
 
 /* Segment types, SDM 3.4.5.1 and 3.5. */
 #define TYPE_DATA_RW  0x3
@@ -45,8 +45,8 @@ static int set_all(struct kvm_vcpu *vcpu, const struct kvm_sregs *sregs,
 	return 0;
 }
 
-/* Flat segments, of the privilege level that the code selector asks for. A TSS in the register only:
- * it is there because CPUs want one. */
+/* Flat segments, of the privilege level that the code selector asks for. A TSS in the register
+ * only: it is there because CPUs want one. */
 static void set_segments(struct kvm_sregs *sregs, uint16_t code, uint16_t data, uint16_t tss,
 			 bool long_mode)
 {

@@ -46,7 +46,8 @@ void kvm_cpuid_fill(struct kvm_cpuid2 *cpuid, const struct kvm_cpuid_config *con
 /* msrs.c: before the first run. */
 void kvm_vcpu_set_boot_msrs(struct kvm_vcpu *vcpu);
 
-/* regs.c: flat segments with these selectors, no IDT, paging on; the caller sets cr3 and the GDT. */
+/* regs.c: flat segments with these selectors, no IDT, paging on; the caller sets cr3 and the GDT.
+ */
 void kvm_sregs_set_long_mode(struct kvm_sregs *sregs, uint16_t code, uint16_t data, uint16_t tss);
 
 #define KVM_RFLAGS_ONE 0x2 /* hard-wired */

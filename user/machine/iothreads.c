@@ -58,7 +58,8 @@ void board_know_kick_exit(struct machine *m, const char *policy_name)
 		aio_set_kick_exit_ns_any(ns);
 	else
 		log_warn("cannot measure what a kick costs a vCPU: %s; policy '%s' counts it as "
-			 "nothing", err.msg, policy->name);
+			 "nothing",
+			 err.msg, policy->name);
 }
 
 int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)

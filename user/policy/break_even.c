@@ -141,6 +141,12 @@ static double grow_unit(struct poll_state *state)
 	return state->unit;
 }
 
+/* What a spin in vain and a sleep cost more than a spin until the work was there. */
+static double missed(int64_t spin_ns, int64_t sleep_ns, int64_t ns)
+{
+	return (double)spin_ns + (double)sleep_ns - (double)ns;
+}
+
 /*
  * Who would have spun until the work was there pays nothing, and nothing is done for them: after a
  * hit as short as most are there is one addition. So losses, once equal, stay so, and one wait that
@@ -156,10 +162,10 @@ static void pay(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t 
 		spin = MIN(length[i], max_ns);
 		if (spin >= ns)
 			break;
-		state->loss[i] += unit * (double)(spin + sleep_ns - ns);
+		state->loss[i] += unit * missed(spin, sleep_ns, ns);
 	}
 	if (state->shadow_ns < ns)
-		state->loss[SHADOW] += unit * (double)(state->shadow_ns + sleep_ns - ns);
+		state->loss[SHADOW] += unit * missed(state->shadow_ns, sleep_ns, ns);
 	state->shadow_ns = shadow_next(state, max_ns, ns);
 }
 
@@ -171,7 +177,7 @@ static int64_t leader(const struct poll_state *state, int64_t max_ns)
 		if (state->loss[i] < state->loss[best])
 			best = i;
 	}
-	return best == SHADOW ? state->shadow_ns : MIN(length[best], max_ns);
+	return MIN(best == SHADOW ? state->shadow_ns : length[best], max_ns);
 }
 
 static void break_even_loop_waited(struct poll_state *state, const struct poll_params *params,

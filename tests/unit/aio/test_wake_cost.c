@@ -170,6 +170,57 @@ static void test_wake_cost__arrivals_are_stamped_or_unknown(void **state)
 	counted_release(&n);
 }
 
+/* A kick whose work was found long before: it wakes, and there is nothing to do. */
+static void read_in_vain(struct EventNotifier *e)
+{
+	struct counted_notifier *n = (struct counted_notifier *)e;
+
+	event_notifier_test_and_clear(e);
+	n->reads++;
+	aio_count_spurious_wake(n->ctx);
+}
+
+/* A wake for nothing ends no wait: the policy is told of the whole, and what was spun of it is not
+ * spun again. QEMU's rules are told of both, as in QEMU. */
+static void test_wake_cost__wake_in_vain_ends_no_wait(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct counted_notifier n, idle;
+	int64_t begin_ns, vain_ns;
+	unsigned int before;
+
+	counted_init(&n, ctx);
+	counted_attach_polled(&n);
+	counted_init(&idle, ctx);
+	aio_set_event_notifier(ctx, &idle.e, read_in_vain, NULL, NULL);
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	ctx->policy = &listener;
+	loop_drain(ctx);
+	before = times_told;
+	event_notifier_set(&idle.e);
+	while (!idle.reads)
+		aio_poll(ctx, true);
+	assert_int_equal(times_told, before);
+	begin_ns = ctx->wait_start_ns;
+	assert_true(begin_ns > 0);
+	vain_ns = clock_ns();
+	sleep_once(ctx, wake_by_kick, &n.e);
+	while (!n.reads)
+		sleep_once(ctx, wake_by_kick, &n.e);
+	assert_int_equal(times_told, before + 1);
+	assert_in_range(told.block_ns, vain_ns - begin_ns, clock_ns() - begin_ns);
+	assert_in_range(told.spun_ns, vain_ns - begin_ns, told.block_ns);
+	assert_int_equal(ctx->wait_start_ns, 0);
+	ctx->measuring = false;
+	before = times_told;
+	event_notifier_set(&idle.e);
+	while (idle.reads < 2)
+		aio_poll(ctx, true);
+	assert_int_equal(times_told, before + 1);
+	counted_release(&n);
+	counted_release(&idle);
+}
+
 /* Choosing the policy has a running loop measured. */
 static void test_wake_cost__of_an_iothread(void **state)
 {
@@ -198,6 +249,7 @@ int main(void)
 		LOOP_TEST(test_wake_cost__is_measured),
 		LOOP_TEST(test_wake_cost__is_not_measured_for_others),
 		LOOP_TEST(test_wake_cost__arrivals_are_stamped_or_unknown),
+		LOOP_TEST(test_wake_cost__wake_in_vain_ends_no_wait),
 		LOOP_TEST_ON(test_wake_cost__of_an_iothread, AIO_FDMON_POLL),
 	};
 
