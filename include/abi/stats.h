@@ -29,6 +29,7 @@
  */
 #define STATS_POLLED_PER_TIMED 32
 #define STATS_NAME_LEN	       32
+#define STATS_POLICY_LEN       16
 
 enum stats_loop_kind { STATS_LOOP_UNUSED = 0, STATS_LOOP_MAIN = 1, STATS_LOOP_IOTHREAD = 2 };
 
@@ -73,7 +74,8 @@ struct stats_loop {
 	__u64 poll_block_cost_ns; /* what a sleep costs, CPU-ns: B of tuning.md */
 	__u64 poll_wake_ns;	  /* median wake latency */
 	__u64 poll_yields;	  /* spins after which others that want the CPU were let go first */
-	__u64 reserved[5];
+	char poll_policy[STATS_POLICY_LEN]; /* "break-even"; "" = an older VMM does not tell it */
+	__u64 reserved[3];
 	/* While armed: how long the spins took that a polled handler's work ended. */
 	struct hist spin_hit;
 };
@@ -137,8 +139,8 @@ struct stats_page {
 	struct stats_handover handover[STATS_MAX_HANDOVERS];
 };
 
-_Static_assert(sizeof(struct stats_loop) ==
-		       16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 + 5 * 8 + sizeof(struct hist),
+_Static_assert(sizeof(struct stats_loop) == 16 + 32 + 5 * 8 + 11 * 8 + 6 * 8 + 3 * 8 +
+						    STATS_POLICY_LEN + 3 * 8 + sizeof(struct hist),
 	       "stats page layout is ABI");
 _Static_assert(STATS_MAX_QUEUES <= 64, "a tracer keeps sets of rows as bits");
 _Static_assert(sizeof(struct stats_queue) % 8 == 0, "stats page layout is ABI");

@@ -4,6 +4,7 @@
 #include "context.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <handoff/stats.h>
 
 static void params_publish(struct AioContext *ctx)
@@ -16,6 +17,7 @@ static void params_publish(struct AioContext *ctx)
 	stats_set(&row->poll_shrink, ctx->poll_params.shrink);
 	stats_set(&row->poll_weight, ctx->poll_params.weight);
 	stats_set(&row->poll_ns, 0);
+	snprintf(row->poll_policy, sizeof(row->poll_policy), "%s", ctx->policy->name);
 	stats_write_end(&row->seq);
 	aio_cost_publish(ctx);
 }

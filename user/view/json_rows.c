@@ -115,6 +115,7 @@ static json_t *settings_json(const struct report_loop *l)
 	json_put_known(out, "grow", known, l->poll_grow);
 	json_put_known(out, "shrink", known, l->poll_shrink);
 	json_put_known(out, "weight", known, l->poll_weight);
+	json_put_reason(out, "policy", l->poll_policy);
 	return out;
 }
 

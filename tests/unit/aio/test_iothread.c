@@ -97,6 +97,7 @@ static void test_iothread__settings_live(void **state)
 	assert_int_equal(aio_context_set_poll_params(ctx, &p, NULL), -EINVAL);
 	iothread_free(t);
 	assert_int_equal(row.poll_weight, 3);
+	assert_string_equal(row.poll_policy, "qemu-weighted");
 }
 
 /* A hundred come and go. */

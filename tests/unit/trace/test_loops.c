@@ -61,12 +61,14 @@ static void test_loops__settings(void **state)
 	row->poll_grow = 3;
 	row->poll_shrink = 4;
 	row->poll_weight = 5;
+	memcpy(row->poll_policy, "break-even", sizeof("break-even"));
 	r = fake_join(t);
 	assert_int_equal(r->loop[0].poll_max_ns, 1);
 	assert_int_equal(r->loop[0].poll_ns, 2);
 	assert_int_equal(r->loop[0].poll_grow, 3);
 	assert_int_equal(r->loop[0].poll_shrink, 4);
 	assert_int_equal(r->loop[0].poll_weight, 5);
+	assert_string_equal(r->loop[0].poll_policy, "break-even");
 	report_free(r);
 }
 

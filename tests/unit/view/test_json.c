@@ -261,7 +261,9 @@ static void test_json__foreign_figures(void **state)
 						"errors",    "interrupts_suppressed",
 						"spurious",  "kicks_per_request" };
 	static const char *const of_loop[] = { "iterations", "kicks_suppressed", "spurious_wakes" };
-	static const char *const of_poll[] = { "max_ns", "ns", "grow", "shrink", "weight" };
+	static const char *const of_poll[] = {
+		"max_ns", "ns", "grow", "shrink", "weight", "policy"
+	};
 	struct report *r = sample_report();
 	json_t *root, *queue, *loop;
 
