@@ -155,7 +155,10 @@ struct tune_setting {
 	int64_t tid;	  /* as the VMM counts threads */
 	int64_t max_ns;	  /* now; -1 = not known: setting it has failed */
 	int64_t found_ns; /* when it was asked for first */
-	char policy[24];  /* "poll-policy" if it tells one; else by what QEMU has */
+	/* "poll-policy" if it tells one; else by what QEMU has; "" = not known: setting it has
+	 * failed */
+	char policy[24];
+	bool policy_told; /* it does, and it can be set */
 };
 
 struct tune_settings {
@@ -171,6 +174,16 @@ struct tune_setting *tune_settings_find(struct tune_settings *s, const char *id)
 /* Sets it, and asks whether it is so. 0 or -errno with err. */
 int tune_set(struct tune_setting *s, struct qmp_client *qmp, int64_t max_ns,
 	     struct error *err) MUST_CHECK;
+/* Likewise the next of the poll policies in turn, where they can be set. */
+int tune_next_policy(struct tune_setting *s, struct qmp_client *qmp, struct error *err) MUST_CHECK;
+/*
+ * The poll-max-ns a step longer or shorter: the double, the half, or between 0 and TUNE_STEP_NS,
+ * the shortest that QEMU's rule spins for at all. The same if it is as long, or as short, as it may
+ * be.
+ */
+#define TUNE_STEP_NS 4096
+#define TUNE_MOST_NS 1000000000
+int64_t tune_step(int64_t max_ns, bool longer);
 /* All that are not as they were found. 0, or -errno with err, which names the first that failed. */
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp,
 			  struct error *err) MUST_CHECK;

@@ -101,6 +101,9 @@ struct poll_policy {
  * policy. Never freed. */
 const struct poll_policy *poll_policy_find(const char *name, struct error *err);
 
+/* The one after it in the order they are listed in, round; NULL if there is no such policy. */
+const struct poll_policy *poll_policy_next(const char *name);
+
 /* Puts the policy's defaults where params has 0. -EINVAL with err for what is out of range. */
 int poll_params_complete(const struct poll_policy *policy, struct poll_params *params,
 			 struct error *err) MUST_CHECK;

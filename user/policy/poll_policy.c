@@ -32,6 +32,17 @@ const struct poll_policy *poll_policy_find(const char *name, struct error *err)
 	return NULL;
 }
 
+const struct poll_policy *poll_policy_next(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (!strcmp(policies[i]->name, name))
+			return policies[(i + 1) % ARRAY_SIZE(policies)];
+	}
+	return NULL;
+}
+
 int poll_params_complete(const struct poll_policy *policy, struct poll_params *params,
 			 struct error *err)
 {

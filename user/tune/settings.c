@@ -30,6 +30,7 @@ static void take_iothread(struct tune_setting *s, const char *id, json_int_t tid
 								  : poll_policy_qemu.name;
 	keep_text(s->id, sizeof(s->id), id);
 	keep_text(s->policy, sizeof(s->policy), policy);
+	s->policy_told = json_object_get(iothread, "poll-policy");
 	s->tid = tid;
 	s->max_ns = s->found_ns = max_ns;
 }
@@ -67,13 +68,30 @@ struct tune_setting *tune_settings_find(struct tune_settings *s, const char *id)
 	return NULL;
 }
 
-/* What it is now, whatever was asked for. */
-static int ask_one(const char *path, struct qmp_client *qmp, int64_t *max_ns, struct error *err)
+/* What it is now, whatever was asked for: the caller's reference. */
+static json_t *property_get(const char *path, const char *property, struct qmp_client *qmp,
+			    struct error *err)
 {
-	json_t *value =
-		qmp_client_call(qmp, "qom-get",
-				json_pack("{s:s, s:s}", "path", path, "property", "poll-max-ns"),
-				err);
+	return qmp_client_call(qmp, "qom-get",
+			       json_pack("{s:s, s:s}", "path", path, "property", property), err);
+}
+
+/* Takes the reference. False with err. */
+static bool property_set(const char *path, const char *property, json_t *value,
+			 struct qmp_client *qmp, struct error *err)
+{
+	json_t *done = qmp_client_call(qmp, "qom-set",
+				       json_pack("{s:s, s:s, s:o}", "path", path, "property",
+						 property, "value", value),
+				       err);
+
+	json_decref(done);
+	return done;
+}
+
+static int ask_max_ns(const char *path, struct qmp_client *qmp, int64_t *max_ns, struct error *err)
+{
+	json_t *value = property_get(path, "poll-max-ns", qmp, err);
 	int ret = 0;
 
 	if (!value)
@@ -89,20 +107,16 @@ static int ask_one(const char *path, struct qmp_client *qmp, int64_t *max_ns, st
 int tune_set(struct tune_setting *s, struct qmp_client *qmp, int64_t max_ns, struct error *err)
 {
 	char path[STATS_NAME_LEN + 16];
-	json_t *done;
+	bool done;
 	int ret;
 
 	snprintf(path, sizeof(path), "/objects/%s", s->id);
 	/* Not known from here on: a connection that breaks may do so after it was set. */
 	s->max_ns = -1;
-	done = qmp_client_call(qmp, "qom-set",
-			       json_pack("{s:s, s:s, s:I}", "path", path, "property", "poll-max-ns",
-					 "value", (json_int_t)max_ns),
-			       err);
-	json_decref(done);
+	done = property_set(path, "poll-max-ns", json_integer(max_ns), qmp, err);
 	if (!done && qmp_client_is_broken(qmp))
 		return -EREMOTEIO;
-	ret = ask_one(path, qmp, &s->max_ns, done ? err : NULL);
+	ret = ask_max_ns(path, qmp, &s->max_ns, done ? err : NULL);
 	if (!done)
 		return -EREMOTEIO;
 	if (!ret && s->max_ns != max_ns)
@@ -111,6 +125,54 @@ int tune_set(struct tune_setting *s, struct qmp_client *qmp, int64_t max_ns, str
 				"sets it too",
 				path, (long long)max_ns, (long long)s->max_ns);
 	return ret;
+}
+
+/* As tune_set. */
+static int set_policy(struct tune_setting *s, struct qmp_client *qmp, const char *policy,
+		      struct error *err)
+{
+	char path[STATS_NAME_LEN + 16];
+	json_t *value;
+	bool done;
+
+	snprintf(path, sizeof(path), "/objects/%s", s->id);
+	s->policy[0] = '\0';
+	done = property_set(path, "poll-policy", json_string(policy), qmp, err);
+	if (!done && qmp_client_is_broken(qmp))
+		return -EREMOTEIO;
+	value = property_get(path, "poll-policy", qmp, done ? err : NULL);
+	if (json_is_string(value))
+		keep_text(s->policy, sizeof(s->policy), json_string_value(value));
+	json_decref(value);
+	if (!done || !value)
+		return -EREMOTEIO;
+	if (strcmp(s->policy, policy))
+		return error_set(err, -EREMOTEIO,
+				 "%s: poll-policy was set to %s, and is '%s': somebody else sets "
+				 "it too",
+				 path, policy, s->policy);
+	return 0;
+}
+
+int tune_next_policy(struct tune_setting *s, struct qmp_client *qmp, struct error *err)
+{
+	const struct poll_policy *next = poll_policy_next(s->policy);
+
+	if (!s->policy_told)
+		return error_set(err, -ENOTSUP,
+				 "QEMU has no property poll-policy: only a VM of handoff run has");
+	if (!next)
+		return error_set(err, -ENOTSUP, "its poll policy '%s' is unknown here", s->policy);
+	return set_policy(s, qmp, next->name, err);
+}
+
+int64_t tune_step(int64_t max_ns, bool longer)
+{
+	if (longer && max_ns > TUNE_MOST_NS / 2)
+		return MAX(max_ns, TUNE_MOST_NS);
+	if (longer)
+		return MAX(2 * max_ns, TUNE_STEP_NS);
+	return max_ns > TUNE_STEP_NS ? max_ns / 2 : 0;
 }
 
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp, struct error *err)

@@ -221,6 +221,18 @@ static void test_policy__settings(void **state)
 	assert_string_equal(err.msg, "poll-max-ns value must be in range [0, 9223372036854775807]");
 }
 
+/* One after the other all of them, and round again; there is none after one that does not exist. */
+static void test_poll_policy_next__goes_round(void **state)
+{
+	static const char *const order[] = { "qemu-weighted", "qemu", "break-even", "fixed" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		assert_string_equal(poll_policy_next(order[i])->name,
+				    order[(i + 1) % ARRAY_SIZE(order)]);
+	assert_null(poll_policy_next("none"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_weighted__longest_active_counts),
 		cmocka_unit_test(test_policies__answer_stays_in_range),
 		cmocka_unit_test(test_policy__settings),
+		cmocka_unit_test(test_poll_policy_next__goes_round),
 	};
 
 	return cmocka_run_group_tests_name("poll_policy", tests, NULL, NULL);
