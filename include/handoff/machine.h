@@ -85,7 +85,10 @@ struct machine_config {
 	 */
 	bool console_stdio, console_escape;
 	const char *qmp_path; /* a QMP monitor listens there; NULL = none */
-	int stop_fd;	      /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
+	/* A QMP client that is connected already, beside qmp_path; taken at the start; -1 = none.
+	 */
+	int qmp_fd;
+	int stop_fd; /* readable or closed = stop gracefully (signalfd, pipe); -1 = none */
 };
 
 /* How a run ended: the exit status of machine_run. */

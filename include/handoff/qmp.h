@@ -18,6 +18,8 @@ struct qmp_client;
  * at a time), not QMP, no answer in timeout_ns. path may begin with "unix:". */
 struct qmp_client *qmp_client_new(const char *path, uint64_t timeout_ns,
 				  struct error *err) MUST_CHECK;
+/* The same on a connection that is there already. Takes fd, also when it fails. */
+struct qmp_client *qmp_client_from_fd(int fd, uint64_t timeout_ns, struct error *err) MUST_CHECK;
 void qmp_client_free(struct qmp_client *c);
 
 /* From now on all calls together have this long, besides each its own timeout. */

@@ -88,6 +88,7 @@ void vm_run_init(struct vm_run *r, const char *load, ...)
 		.console_line = on_line,
 		.opaque = r,
 		.stop_fd = -1,
+		.qmp_fd = -1,
 		.n_disks = 1,
 		.disk[0] = { .file = (char *)"null",
 			     .size_bytes = 64 * MIB,

@@ -312,7 +312,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 	int ret;
 
 	*o = (struct run_options){
-		.machine = { .cpus = 1, .ioeventfd_limit = -1, .stop_fd = -1 },
+		.machine = { .cpus = 1, .ioeventfd_limit = -1, .stop_fd = -1, .qmp_fd = -1 },
 	};
 	ret = opts_parse(&run_opts, argc, argv, o, err);
 	if (!ret)

@@ -115,7 +115,8 @@ struct machine {
 	bool paused;		 /* see board_pause */
 	bool kick_exit_known;	 /* see board_know_kick_exit */
 	const char *quit_cause;	 /* BOARD_CAUSE_*; NULL = the run goes on */
-	struct monitor *monitor; /* NULL without --qmp */
+	struct monitor *monitor; /* NULL without qmp_path */
+	struct monitor *watcher; /* whose client is config.qmp_fd; NULL without */
 };
 
 /* spaces.c: RAM and address spaces */

@@ -26,7 +26,7 @@
 
 struct monitor {
 	struct machine *m;
-	struct qmp_listener listener;
+	struct qmp_listener listener; /* fd -1: its one client came with the board */
 	struct log_ratelimit complaints;
 	struct QEMUBH *bh;
 	struct AioTimer tick, retry;
@@ -50,6 +50,8 @@ static void on_writable(void *opaque);
 
 static void watch_listener(struct monitor *mon, bool on)
 {
+	if (mon->listener.fd < 0)
+		return;
 	aio_set_fd_handler(main_loop_aio_context_any(), mon->listener.fd, on ? on_listener : NULL,
 			   NULL, NULL, NULL, mon);
 }
@@ -210,6 +212,20 @@ static void on_tick(void *opaque)
 		drop_because(mon, "it does not read");
 }
 
+/* Takes fd, also when it fails. */
+static bool greet(struct monitor *mon, int fd)
+{
+	mon->session = qmp_session_new(monitor_commands, mon->m);
+	if (!mon->session) {
+		close(fd);
+		return false;
+	}
+	mon->fd = fd;
+	mon->stalled_ns = 0;
+	flush(mon);
+	return true;
+}
+
 static void on_listener(void *opaque)
 {
 	struct monitor *mon = opaque;
@@ -218,70 +234,90 @@ static void on_listener(void *opaque)
 
 	if (fd == -EPERM)
 		log_limited(&mon->complaints, LOG_WARN, "QMP: %s", err.msg);
-	if (fd < 0)
+	/* The greeting may find it gone. */
+	if (fd < 0 || !greet(mon, fd) || !mon->session)
 		return;
-	mon->session = qmp_session_new(monitor_commands, mon->m);
-	if (!mon->session) {
-		close(fd);
-		return;
-	}
 	watch_listener(mon, false);
-	mon->fd = fd;
-	mon->stalled_ns = 0;
 	memset(mon->stuck, 0, sizeof(mon->stuck));
 	aio_timer_mod_any(&mon->tick, clock_ns() + MONITOR_TICK_NS);
-	flush(mon);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-int monitor_start(struct machine *m, struct error *err)
+static struct monitor *monitor_new(struct machine *m)
 {
 	struct AioContext *ctx = main_loop_aio_context_any();
-	struct monitor *mon;
-	int ret;
+	struct monitor *mon = calloc(1, sizeof(*mon));
 
-	if (!m->config->qmp_path)
-		return 0;
-	mon = calloc(1, sizeof(*mon));
 	if (!mon)
-		return error_set(err, -ENOMEM, "QMP: out of memory");
+		return NULL;
 	mon->m = m;
-	mon->fd = -1;
-	ret = qmp_listener_open(&mon->listener, m->config->qmp_path, err);
-	if (ret) {
-		error_prefix(err, "QMP %s", m->config->qmp_path);
-		goto free;
-	}
+	mon->fd = mon->listener.fd = -1;
 	mon->bh = aio_bh_new(ctx, on_work, mon, "monitor");
 	if (!mon->bh) {
-		ret = error_set(err, -ENOMEM, "QMP: out of memory");
-		goto close;
+		free(mon);
+		return NULL;
 	}
 	aio_timer_init(ctx, &mon->tick, on_tick, mon);
 	aio_timer_init(ctx, &mon->retry, on_work, mon);
-	m->monitor = mon;
-	watch_listener(mon, true);
-	return 0;
-
-close:
-	qmp_listener_close(&mon->listener);
-free:
-	free(mon);
-	return ret;
+	return mon;
 }
 
-void monitor_stop(struct machine *m)
+static void monitor_free(struct monitor *mon)
 {
-	struct monitor *mon = m->monitor;
-
 	if (!mon)
 		return;
 	if (mon->session)
 		drop(mon);
 	watch_listener(mon, false);
 	aio_bh_delete(mon->bh);
-	qmp_listener_close(&mon->listener);
-	m->monitor = NULL;
+	if (mon->listener.fd >= 0)
+		qmp_listener_close(&mon->listener);
 	free(mon);
+}
+
+/* Without a listener it has no events: its client need not read but for an answer. */
+static int start_watcher(struct machine *m, struct error *err)
+{
+	m->watcher = monitor_new(m);
+	if (m->watcher && greet(m->watcher, m->config->qmp_fd))
+		return 0;
+	return error_set(err, -ENOMEM, "QMP: out of memory");
+}
+
+static int start_listener(struct machine *m, struct error *err)
+{
+	int ret;
+
+	m->monitor = monitor_new(m);
+	if (!m->monitor)
+		return error_set(err, -ENOMEM, "QMP: out of memory");
+	ret = qmp_listener_open(&m->monitor->listener, m->config->qmp_path, err);
+	if (ret) {
+		m->monitor->listener.fd = -1;
+		error_prefix(err, "QMP %s", m->config->qmp_path);
+		return ret;
+	}
+	watch_listener(m->monitor, true);
+	return 0;
+}
+
+int monitor_start(struct machine *m, struct error *err)
+{
+	int ret = 0;
+
+	if (m->config->qmp_fd >= 0)
+		ret = start_watcher(m, err);
+	if (!ret && m->config->qmp_path)
+		ret = start_listener(m, err);
+	if (ret)
+		monitor_stop(m);
+	return ret;
+}
+
+void monitor_stop(struct machine *m)
+{
+	monitor_free(m->monitor);
+	monitor_free(m->watcher);
+	m->monitor = m->watcher = NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The QMP monitor of a running board: one client at a time on a Unix socket, as QEMU has it; more
- * wait in the backlog. Commands run in the main thread and in no other wait, so they may wait for
+ * wait in the backlog. Beside it, whoever started the board may have a connection of his own, which
+ * gets no events. Commands run in the main thread and in no other wait, so they may wait for
  * loops themselves. Main context. monitor.c has the connection, monitor_*.c the commands.
  */
 #ifndef MACHINE_MONITOR_H

@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <handoff/clock.h>
-#include "client.h"
 #include "framing.h"
 #include "socket.h"
 

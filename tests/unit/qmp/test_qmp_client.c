@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
-#include "client.h"
+#include <handoff/qmp.h>
 
 #define GREETING   "{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n"
 #define NEGOTIATED "{\"return\": {}, \"id\": 1}\r\n"
