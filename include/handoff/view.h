@@ -9,6 +9,7 @@
 #include <handoff/error.h>
 
 struct report;
+struct report_loop;
 struct view_live;
 
 /*
@@ -37,7 +38,16 @@ void view_summary(const struct report *r, unsigned int width, FILE *to);
 void view_interval_line(const struct report *interval, const struct report *total, bool by_pid,
 			FILE *to);
 
-enum view_event { VIEW_NONE, VIEW_QUIT, VIEW_NEXT, VIEW_PREVIOUS };
+/* LONGER .. POLICY: of the loop that is picked. */
+enum view_event {
+	VIEW_NONE,
+	VIEW_QUIT,
+	VIEW_NEXT,
+	VIEW_PREVIOUS,
+	VIEW_LONGER,
+	VIEW_SHORTER,
+	VIEW_POLICY
+};
 
 /*
  * Full screen (ncurses). NULL with err if the terminal cannot do it (TERM unset or dumb): fall back
@@ -53,9 +63,13 @@ void view_live_update(struct view_live *v, const struct report *interval,
 		      const struct report *total);
 /*
  * Call when stdin is readable, until it says VIEW_NONE: keys to sort, pause, quit, help, resize,
- * another VM. Redraws by itself.
+ * another VM, another loop and its settings. Redraws by itself.
  */
 enum view_event view_live_input(struct view_live *v);
+/* The loop that is picked, valid until the next update; NULL: nothing with a loop was shown yet. */
+const struct report_loop *view_live_loop(const struct view_live *v);
+/* What became of a key, until another loop is picked. */
+void view_live_status(struct view_live *v, const char *line);
 /* A line of talk (guest console, warnings) for the bottom of the screen. */
 void view_live_message(struct view_live *v, const char *line);
 

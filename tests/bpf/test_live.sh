@@ -3,44 +3,36 @@
 # The live screen in a real terminal (tmux): tables, keys, resize, quit with the summary, a
 # terminal left as it was.
 . "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/../lib/terminal.sh"
 handoff=${HANDOFF:?is set by make}
 
 [ -w /dev/kvm ] || skip_all "no access to /dev/kvm"
-command -v tmux >/dev/null || skip_all "tmux is not installed"
 "$handoff" doctor >/dev/null 2>&1 ||
 	skip_all "this host cannot trace: $("$handoff" doctor | grep ^BAD | head -n 1)"
 
-export LC_ALL=C.UTF-8
-socket=$tmp/tmux
-tm() { tmux -S "$socket" "$@"; }
-screen() { tm capture-pane -p -t live; }
-shows() { screen | grep -qF -- "$1"; }
-
 command="$handoff run --trace --duration 60 --interval 0.2 --blk null,size=64M"
-tm -u -f /dev/null new-session -d -s live -x 110 -y 45 \
-	"$command; echo exit status \$?; cat" ||
-	skip_all "tmux cannot start a session"
-trap 'tm kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
+terminal_run 110 45 "$command"
+trap 'terminal_end; rm -rf "$tmp"' EXIT
 
 check "the stage table appears" wait_for 20 shows "STAGE"
 check "ten stages are on it" wait_for 5 shows "enter "
 check "the queue has arrivals" wait_for 10 eval 'screen | grep -qE "^disk0\.0 +main +[1-9]"'
-tm send-keys -t live '?'
+keys '?'
 check "? explains the outcomes" wait_for 5 shows "a spinning loop saw the work"
-tm send-keys -t live '?'
-tm send-keys -t live s
+keys '?'
+keys s
 check "s sorts" wait_for 5 shows "sort: arrivals"
-tm send-keys -t live w
+keys w
 check "w shows the whole run" wait_for 5 shows "whole run"
-tm send-keys -t live p
+keys p
 check "p pauses" wait_for 5 shows "PAUSED"
-tm send-keys -t live p
+keys p
 tm resize-window -t live -x 70 -y 20
 check "a small window is drawn, not overrun" wait_for 5 eval \
 	'! shows PAUSED && shows STAGE && [ "$(screen | wc -L)" -le 70 ]'
 tm resize-window -t live -x 110 -y 60
 check "a larger one again" wait_for 5 shows "KICKS"
-tm send-keys -t live q
+keys q
 check "q ends with exit 0" wait_for 20 shows "exit status 0"
 check "and the summary stands in the terminal" shows "losses: none"
 check "no VM is left" not pgrep -f "^$command"

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <handoff/log.h>
@@ -34,11 +35,13 @@ struct screen_config run_screen_config(const struct run_options *o)
 /* The child ends by _exit: the parent's stdio buffers are not its to flush. */
 static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
 {
-	int talk[2], go[2], talk_err[2] = { -1, -1 };
+	int talk[2], go[2], talk_err[2] = { -1, -1 }, qmp[2] = { -1, -1 };
 	pid_t pid;
 
 	if (pipe2(talk, O_CLOEXEC) || pipe2(go, O_CLOEXEC) ||
-	    (run_screen_config(o).live && pipe2(talk_err, O_CLOEXEC | O_NONBLOCK)))
+	    (run_screen_config(o).live &&
+	     (pipe2(talk_err, O_CLOEXEC | O_NONBLOCK) ||
+	      socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp))))
 		return -errno;
 	fflush(NULL);
 	pid = fork();
@@ -50,13 +53,20 @@ static pid_t fork_vmm(const struct run_options *o, struct run_pipes *watcher)
 		/* The screen belongs to the watcher; a line that finds its pipe full is dropped. */
 		if (talk_err[1] >= 0)
 			dup2(talk_err[1], STDERR_FILENO);
-		_exit(run_vmm(o, (struct run_pipes){ .talk = talk[1], .go = go[0], .err = -1 }));
+		if (qmp[0] >= 0)
+			close(qmp[0]);
+		_exit(run_vmm(o, (struct run_pipes){
+					 .talk = talk[1], .go = go[0], .err = -1, .qmp = qmp[1] }));
 	}
 	close(talk[1]);
 	close(go[0]);
 	if (talk_err[1] >= 0)
 		close(talk_err[1]);
-	*watcher = (struct run_pipes){ .talk = talk[0], .go = go[1], .err = talk_err[0] };
+	if (qmp[1] >= 0)
+		close(qmp[1]);
+	*watcher = (struct run_pipes){
+		.talk = talk[0], .go = go[1], .err = talk_err[0], .qmp = qmp[0]
+	};
 	return pid;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege;
- * the parent watches it (run_watch.c), traced or not. They share nothing but two pipes, and the VMM
- * goes on when the watcher dies.
+ * the parent watches it (run_watch.c), traced or not. They share nothing but pipes and a socket,
+ * and the VMM goes on when the watcher dies.
  *
  * With --console stdio the VMM moves the bytes between the guest's serial port and standard input
  * and output; the watcher owns the terminal's mode (run_terminal.c) and says what it has to say on
@@ -53,6 +53,7 @@ struct run_pipes {
 	int go;	  /* watcher to VMM: one byte starts the vCPUs; end of file before it means that the
 		     watcher is gone */
 	int err;  /* the VMM's stderr while the watcher has a live screen, else -1 */
+	int qmp;  /* both: a QMP connection, for the keys of a live screen, else -1 */
 };
 
 /* Ctrl-C, kill, hang-up: what ends a run in order. Both processes block them and read them from a

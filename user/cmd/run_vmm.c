@@ -85,6 +85,7 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes)
 		config.console_stdio = true;
 		config.console_escape = isatty(STDIN_FILENO);
 	}
+	config.qmp_fd = pipes.qmp;
 	config.console_line = console_line;
 	config.opaque = &pipes;
 	machine = machine_new(&config, &err);

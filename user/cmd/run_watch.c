@@ -23,6 +23,7 @@
 #include <handoff/view.h>
 
 #include "cmd.h"
+#include "keys.h"
 #include "run.h"
 #include "run_lines.h"
 #include "run_terminal.h"
@@ -44,6 +45,7 @@ enum source {
 	SOURCE_TICK,
 	SOURCE_STOP_TIME,
 	SOURCE_STDIN,
+	SOURCE_KEYS,
 	SOURCES
 };
 
@@ -54,6 +56,7 @@ struct watch {
 	int pidfd, signal_fd, tick_fd, stop_fd;
 	struct run_lines talk, err;
 	struct screen *screen;
+	struct keys *keys; /* NULL without a live screen */
 	struct run_terminal terminal;
 	bool terminal_retry;
 	struct tracer *tracer;
@@ -112,6 +115,18 @@ static void fail(struct watch *w, const char *what, const struct error *err)
 	stop_vmm(w, false);
 }
 
+/* Without them the run is as good. */
+static void start_keys(struct watch *w)
+{
+	const struct keys_config config = { .pid = w->vmm, .fd = w->pipes.qmp };
+	struct error err;
+
+	w->pipes.qmp = -1;
+	w->keys = keys_new(&config, &err);
+	if (!w->keys)
+		screen_talk(w->screen, err.msg);
+}
+
 static void on_ready(struct watch *w)
 {
 	struct tracer_config config = {
@@ -135,6 +150,8 @@ static void on_ready(struct watch *w)
 		fail(w, "", &err);
 		return;
 	}
+	if (screen_is_live(w->screen))
+		start_keys(w);
 	w->terminal_retry = run_terminal_enter(&w->terminal);
 	if (w->o->trace && w->o->interval_ns)
 		arm_timer(w->tick_fd, (int64_t)w->o->interval_ns, (int64_t)w->o->interval_ns);
@@ -195,6 +212,29 @@ static void on_job_control(struct watch *w, int signo)
 	}
 }
 
+static void on_input(struct watch *w)
+{
+	enum view_event event;
+	char line[KEYS_LINE];
+
+	while (w->screen && (event = screen_input(w->screen)) != VIEW_NONE) {
+		if (event == VIEW_QUIT) {
+			stop_vmm(w, false);
+			return;
+		}
+		keys_press(w->keys, event, screen_loop(w->screen), line);
+		screen_status(w->screen, line);
+	}
+}
+
+static void on_keys(struct watch *w)
+{
+	struct keys_done done;
+
+	while (keys_take(w->keys, &done))
+		screen_status(w->screen, done.line);
+}
+
 static void on_signal(struct watch *w)
 {
 	struct signalfd_siginfo si;
@@ -205,7 +245,9 @@ static void on_signal(struct watch *w)
 			continue;
 		}
 		/* A terminal sent Ctrl-C to the VMM as well; asking twice does no harm there. */
-		if (si.ssi_signo != SIGWINCH || (w->screen && screen_input(w->screen) == VIEW_QUIT))
+		if (si.ssi_signo == SIGWINCH)
+			on_input(w);
+		else
 			stop_vmm(w, false);
 	}
 }
@@ -245,6 +287,7 @@ static void watch_once(struct watch *w)
 		[SOURCE_TICK] = { w->tick_fd, POLLIN, 0 },
 		[SOURCE_STOP_TIME] = { w->stop_fd, POLLIN, 0 },
 		[SOURCE_STDIN] = { live ? STDIN_FILENO : -1, POLLIN, 0 },
+		[SOURCE_KEYS] = { keys_fd(w->keys), POLLIN, 0 },
 	};
 
 	int ready = poll(fds, SOURCES, w->terminal_retry ? TERMINAL_RETRY_MS : -1);
@@ -261,8 +304,10 @@ static void watch_once(struct watch *w)
 		run_lines_read(&w->talk, w->pipes.talk, on_talk_line, w);
 	if (fds[SOURCE_TICK].revents)
 		on_tick(w);
-	if (fds[SOURCE_STDIN].revents && screen_input(w->screen) == VIEW_QUIT)
-		stop_vmm(w, false);
+	if (fds[SOURCE_STDIN].revents)
+		on_input(w);
+	if (fds[SOURCE_KEYS].revents)
+		on_keys(w);
 	if (fds[SOURCE_STOP_TIME].revents && !w->ended) {
 		/* Said once: it may take the kernel a while to take the memory apart. */
 		arm_timer(w->stop_fd, 0, 0);
@@ -313,6 +358,7 @@ static int finish(struct watch *w)
 	struct error err;
 
 	screen_free(w->screen);
+	keys_end(w->keys);
 	run_terminal_leave(&w->terminal);
 	if (status == CMD_USAGE) {
 		snprintf(err.msg, sizeof(err.msg), "--load: %s", w->guest_error);
@@ -336,6 +382,7 @@ static int finish(struct watch *w)
 		view_summary(w->total, 0, stderr);
 	else if (!json_only)
 		view_summary(w->total, 0, stdout);
+	keys_summary(w->keys, false, stdout);
 	if (w->o->json && view_json_file(w->total, w->o->json, &err) < 0) {
 		log_error("run: --json: %s", err.msg);
 		status = status ? status : CMD_FAILED;
@@ -365,6 +412,7 @@ static int watch_signals(const struct run_terminal *terminal)
 
 static void watch_release(struct watch *w)
 {
+	keys_free(w->keys);
 	tracer_free(w->tracer);
 	report_free(w->total);
 	report_free(w->before);

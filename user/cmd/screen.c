@@ -98,6 +98,17 @@ void screen_console(struct screen *s, const char *line)
 	}
 }
 
+const struct report_loop *screen_loop(const struct screen *s)
+{
+	return s->live ? view_live_loop(s->live) : NULL;
+}
+
+void screen_status(struct screen *s, const char *line)
+{
+	if (s->live)
+		view_live_status(s->live, line);
+}
+
 enum view_event screen_input(struct screen *s)
 {
 	return s->live ? view_live_input(s->live) : VIEW_NONE;

@@ -12,6 +12,7 @@
 #include <handoff/view.h>
 
 struct report;
+struct report_loop;
 struct screen;
 
 struct screen_config {
@@ -35,6 +36,10 @@ void screen_interval(struct screen *s, const struct report *interval, const stru
 /* A line from the guest's console; a line that would go to stderr. */
 void screen_console(struct screen *s, const char *line);
 void screen_talk(struct screen *s, const char *line);
+/* Live: the loop that is picked, until the next interval; NULL: none was shown yet. */
+const struct report_loop *screen_loop(const struct screen *s);
+/* Live: what became of a key. */
+void screen_status(struct screen *s, const char *line);
 /* stdin became readable, or the terminal changed its size. */
 enum view_event screen_input(struct screen *s);
 

@@ -39,13 +39,15 @@ int trace_options_parse(struct trace_options *o, int argc, char **argv,
 bool trace_is_of_several(const struct trace_options *o);
 
 struct fleet;
+struct keys;
 
 /* Attaches, watches until the user, the time or the VM ends it, and reports; returns the exit
  * status. */
 int trace_watch(const struct trace_options *o);
 
-/* Summary, report and stacks of a fleet that has ended; returns the exit status. */
-int trace_end(const struct trace_options *o, const struct fleet *f);
+/* Summary, report and stacks of a fleet that has ended, and what keys have changed; returns the
+ * exit status. */
+int trace_end(const struct trace_options *o, const struct fleet *f, const struct keys *keys);
 
 /* Something of ours goes to standard output as it is: no lines and no summary may. */
 bool trace_stdout_is_taken(const struct trace_options *o);

@@ -12,6 +12,7 @@
 
 #include "cmd.h"
 #include "fleet.h"
+#include "keys.h"
 #include "trace.h"
 
 bool trace_stdout_is_taken(const struct trace_options *o)
@@ -49,7 +50,7 @@ static int fill_folded(void *opaque, FILE *to, struct error *err)
 	return 0;
 }
 
-int trace_end(const struct trace_options *o, const struct fleet *f)
+int trace_end(const struct trace_options *o, const struct fleet *f, const struct keys *keys)
 {
 	int status = f->failed ? CMD_FAILED : CMD_OK;
 	unsigned int contradictions = 0;
@@ -59,6 +60,7 @@ int trace_end(const struct trace_options *o, const struct fleet *f)
 		log_info("trace: no VM has run meanwhile");
 	for (uint32_t i = 0; i < f->n && !trace_stdout_is_taken(o); i++)
 		view_summary(f->vm[i].total, 0, stdout);
+	keys_summary(keys, f->n && f->vm[0].total->vmm_alive, stdout);
 	/* Whoever takes the report may be waited for. */
 	fflush(stdout);
 	if (o->json && write_json(o, f, &err) < 0) {

@@ -20,6 +20,7 @@
 
 #include "cmd.h"
 #include "fleet.h"
+#include "keys.h"
 #include "names.h"
 #include "screen.h"
 #include "trace.h"
@@ -28,7 +29,15 @@
 /* A socket that does not answer takes a few seconds each time. */
 #define NAMES_RETRY_NS (10 * NS_PER_S)
 
-enum source { SOURCE_SIGNAL, SOURCE_TICK, SOURCE_LOOK, SOURCE_TIME, SOURCE_STDIN, SOURCES };
+enum source {
+	SOURCE_SIGNAL,
+	SOURCE_TICK,
+	SOURCE_LOOK,
+	SOURCE_TIME,
+	SOURCE_STDIN,
+	SOURCE_KEYS,
+	SOURCES
+};
 /* Behind them some for each VM. */
 enum vm_source { VM_SOURCE_END, VM_SOURCE_CHANGE, VM_SOURCE_STACKS, VM_SOURCE_ALARM, VM_SOURCES };
 
@@ -38,6 +47,7 @@ struct watch {
 	struct fleet fleet;
 	struct screen *screen; /* NULL until there is a VM to show */
 	uint32_t shown;	       /* live: the VM on the screen */
+	struct keys *keys;     /* live */
 	struct report *interval;
 	struct vm_names *names; /* NULL without --qmp */
 	bool names_wanted;	/* there are queues that they do not know */
@@ -91,6 +101,25 @@ static void show(struct watch *w)
 		w->stop = true;
 }
 
+/* Without them the trace is as good. */
+static void start_keys(struct watch *w)
+{
+	const struct keys_config config = {
+		.pid = w->fleet.vm[0].pid,
+		.path = w->o->qmp,
+		.fd = -1,
+		.why_not = trace_is_of_several(w->o)
+				   ? "this key is for a trace of one VM: -p PID --qmp PATH"
+			   : !w->o->qmp ? "this key needs --qmp PATH, the VM's QMP socket"
+					: NULL,
+	};
+	struct error err;
+
+	w->keys = keys_new(&config, &err);
+	if (!w->keys)
+		say(w, err.msg);
+}
+
 /* The first VM is there. */
 static void need_screen(struct watch *w)
 {
@@ -106,6 +135,8 @@ static void need_screen(struct watch *w)
 	w->screen = screen_new(&config);
 	if (!w->screen)
 		log_warn("trace: out of memory: nothing is shown");
+	else if (screen_is_live(w->screen))
+		start_keys(w);
 }
 
 static bool has_other_queues(const struct report *a, const struct report *b)
@@ -170,6 +201,7 @@ static void on_look(struct watch *w)
 static void on_input(struct watch *w)
 {
 	enum view_event event;
+	char line[KEYS_LINE];
 
 	if (!w->screen)
 		return;
@@ -180,8 +212,39 @@ static void on_input(struct watch *w)
 			w->stop = true;
 			return;
 		}
-		w->shown = (w->shown + step) % w->fleet.n;
-		show(w);
+		if (event == VIEW_NEXT || event == VIEW_PREVIOUS) {
+			w->shown = (w->shown + step) % w->fleet.n;
+			show(w);
+		} else {
+			keys_press(w->keys, event, screen_loop(w->screen), line);
+			screen_status(w->screen, line);
+		}
+	}
+}
+
+/* What is inferred of a loop depends on it. */
+static void take_setting(struct watch *w, const struct keys_done *done)
+{
+	struct fleet_vm *vm = &w->fleet.vm[0];
+
+	for (uint32_t i = 0; i < w->names->n_loops; i++) {
+		if (w->names->loop[i].tid != done->tid)
+			continue;
+		w->names->loop[i].poll_known = done->max_ns >= 0;
+		w->names->loop[i].poll_max_ns = (uint64_t)MAX(done->max_ns, 0);
+	}
+	if (vm->tracer)
+		tracer_set_names(vm->tracer, w->names);
+}
+
+static void on_keys(struct watch *w)
+{
+	struct keys_done done;
+
+	while (keys_take(w->keys, &done)) {
+		if (done.found)
+			take_setting(w, &done);
+		screen_status(w->screen, done.line);
 	}
 }
 
@@ -252,6 +315,7 @@ static void watch_once(struct watch *w)
 		[SOURCE_LOOK] = { w->look_fd, POLLIN, 0 },
 		[SOURCE_TIME] = { w->time_fd, POLLIN, 0 },
 		[SOURCE_STDIN] = { live ? STDIN_FILENO : -1, POLLIN, 0 },
+		[SOURCE_KEYS] = { keys_fd(w->keys), POLLIN, 0 },
 	};
 	struct pollfd *of_vm = fds + SOURCES;
 
@@ -263,6 +327,8 @@ static void watch_once(struct watch *w)
 		on_signal(w);
 	if (fds[SOURCE_STDIN].revents)
 		on_input(w);
+	if (fds[SOURCE_KEYS].revents)
+		on_keys(w);
 	/* The terminal is gone, maybe without SIGHUP: it would be readable for ever. */
 	if (fds[SOURCE_STDIN].revents & (POLLHUP | POLLERR | POLLNVAL))
 		w->stop = true;
@@ -329,6 +395,7 @@ static int watch_init(struct watch *w, struct error *err)
 
 static void watch_release(struct watch *w)
 {
+	keys_free(w->keys);
 	fleet_release(&w->fleet);
 	report_free(w->interval);
 	free(w->names);
@@ -366,8 +433,9 @@ int trace_watch(const struct trace_options *o)
 	fleet_end(&w->fleet);
 	screen_free(w->screen);
 	w->screen = NULL;
+	keys_end(w->keys);
 	release_signals(w);
-	status = trace_end(o, &w->fleet);
+	status = trace_end(o, &w->fleet, w->keys);
 out:
 	watch_release(w);
 	free(w);

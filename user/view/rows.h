@@ -49,6 +49,11 @@ void view_row_kicks_header(struct view_columns c, char *buf, size_t size);
 void view_row_kicks(const struct report_queue *q, struct view_columns c, char *buf, size_t size);
 void view_row_loop_header(struct view_columns c, char *buf, size_t size);
 void view_row_loop(const struct report_loop *l, struct view_columns c, char *buf, size_t size);
+/* Its poll settings: all that the VMM tells. */
+void view_row_settings(const struct report_loop *l, char *buf, size_t size);
+/* The place of the loop of this thread; if there is none, of the first iothread, else of the first
+ * loop; -1: there are no loops. */
+int view_loop_at(const struct report *r, uint32_t tid);
 void view_row_vcpu_header(char *buf, size_t size);
 void view_row_vcpu(const struct report_vcpu *v, char *buf, size_t size);
 /* A sentence: kicks and other writes to device memory, where mmio_evidence is not absent. */

@@ -56,3 +56,24 @@ void view_row_loop(const struct report_loop *l, struct view_columns c, char *buf
 			 ? "absent"
 			 : view_share(runq, l->runq_evidence, l->runq_ns, l->wall_ns));
 }
+
+void view_row_settings(const struct report_loop *l, char *buf, size_t size)
+{
+	if (l->settings_evidence == EVIDENCE_ABSENT)
+		snprintf(buf, size, "%s  poll-max-ns ?", l->id);
+	else
+		snprintf(buf, size, "%s  poll-max-ns %llu%s%s", l->id,
+			 (unsigned long long)l->poll_max_ns, l->poll_policy[0] ? "  " : "",
+			 l->poll_policy);
+}
+
+int view_loop_at(const struct report *r, uint32_t tid)
+{
+	for (uint32_t i = 0; i < r->n_loops; i++)
+		if (r->loop[i].tid == tid)
+			return (int)i;
+	for (uint32_t i = 0; i < r->n_loops; i++)
+		if (r->loop[i].kind == STATS_LOOP_IOTHREAD)
+			return (int)i;
+	return r->n_loops ? 0 : -1;
+}

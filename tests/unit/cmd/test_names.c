@@ -282,6 +282,23 @@ static void test_names__survives_nonsense(void **state)
 	assert_int_equal(names.n_loops, 1);
 }
 
+/* Our own VMM knows no query-pci, and needs none. */
+static void test_names__takes_our_own_vmm(void **state)
+{
+	static const struct answer ours[] = {
+		{ "\"query-pci\"", "refuse" },
+		{ "\"query-version\"", "{\"package\": \"handoff 0.1.0\"}" },
+		{ "\"query-iothreads\"", "[{\"id\":\"io0\",\"thread-id\":@}]" },
+		{ "\"query-cpus-fast\"", "refuse" },
+		{},
+	};
+	struct vm_names names = ask(ours);
+
+	assert_int_equal(names.n_ranges, 0);
+	assert_int_equal(names.n_loops, 1);
+	assert_string_equal(names.loop[0].id, "io0");
+}
+
 /* A server that refuses what is needed: its words, and which command. */
 static void test_names__tells_what_was_refused(void **state)
 {
@@ -293,7 +310,7 @@ static void test_names__tells_what_was_refused(void **state)
 	server_start(&s, nothing);
 	assert_true(cmd_names_by_qmp(s.path, getpid(), &names, &err) < 0);
 	server_stop(&s);
-	assert_int_equal(s.unknown, 1);
+	assert_int_equal(s.unknown, 2); /* it is asked as well whether it is ours */
 	assert_non_null(strstr(err.msg, ": query-pci: no"));
 	assert_non_null(strstr(err.msg, s.path));
 }
@@ -358,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_names__tells_the_loops),
 		cmocka_unit_test(test_names__prefers_virtio_where_there_is_no_room),
 		cmocka_unit_test(test_names__survives_nonsense),
+		cmocka_unit_test(test_names__takes_our_own_vmm),
 		cmocka_unit_test(test_names__tells_what_was_refused),
 		cmocka_unit_test(test_names__does_without_iothreads),
 		cmocka_unit_test(test_names__asks_for_a_bounded_number_of_objects),

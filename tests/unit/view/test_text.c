@@ -361,6 +361,37 @@ static void test_text__vcpus_have_their_exits(void **state)
 	report_free(r);
 }
 
+/* The settings of a loop: all that is known, and no policy that nobody told. */
+static void test_text__settings_of_a_loop(void **state)
+{
+	struct report_loop l = { .id = "io0", .poll_max_ns = 32768 };
+	char row[VIEW_ROW];
+
+	view_row_settings(&l, row, sizeof(row));
+	assert_string_equal(row, "io0  poll-max-ns ?");
+	l.settings_evidence = EVIDENCE_EXACT;
+	view_row_settings(&l, row, sizeof(row));
+	assert_string_equal(row, "io0  poll-max-ns 32768");
+	snprintf(l.poll_policy, sizeof(l.poll_policy), "qemu");
+	view_row_settings(&l, row, sizeof(row));
+	assert_string_equal(row, "io0  poll-max-ns 32768  qemu");
+}
+
+/* The loop that was picked, else the first iothread, else what there is. */
+static void test_text__loop_that_is_picked(void **state)
+{
+	struct report *r = sample_report();
+
+	assert_int_equal(view_loop_at(r, r->loop[0].tid), 0);
+	assert_int_equal(view_loop_at(r, r->loop[1].tid), 1);
+	assert_int_equal(view_loop_at(r, 1), 1);
+	r->n_loops = 1;
+	assert_int_equal(view_loop_at(r, 1), 0);
+	r->n_loops = 0;
+	assert_int_equal(view_loop_at(r, 1), -1);
+	report_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_text__losses_are_shown),
 		cmocka_unit_test(test_text__untraced_is_said_once),
 		cmocka_unit_test(test_text__vcpus_have_their_exits),
+		cmocka_unit_test(test_text__settings_of_a_loop),
+		cmocka_unit_test(test_text__loop_that_is_picked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
