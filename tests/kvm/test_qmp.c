@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <handoff/clock.h>
@@ -69,6 +70,7 @@ struct control {
 	struct witness witness;
 	void (*body)(struct control *c);
 	struct qmp_client *client;
+	int own_fd;	     /* of whoever started the board */
 	unsigned int calls;  /* that were answered well */
 	uint64_t longest_ns; /* hand-over */
 	long early_kib, end_kib;
@@ -396,6 +398,61 @@ static void test_qmp__adds_and_removes_iothreads(void **state)
 	vm_run_release(&c.run);
 }
 
+/* --- the connection of whoever started the board --------------------------------------------- */
+
+static void check_poll_max_ns(struct control *c, int ns)
+{
+	json_t *value =
+		call(c, "qom-get",
+		     json_pack("{s:s, s:s}", "path", "/objects/io0", "property", "poll-max-ns"));
+
+	if (value && json_integer_value(value) != ns)
+		control_fail(c, "qom-get", "not what the other has set");
+	json_decref(value);
+}
+
+/* Each is told what the other sets. */
+static void set_from_both(struct control *c)
+{
+	struct qmp_client *side[2] = { c->client };
+	struct error err;
+	char byte;
+
+	side[1] = qmp_client_from_fd(c->own_fd, TIMEOUT_NS, &err);
+	if (!side[1]) {
+		control_fail(c, "own connection", err.msg);
+		return;
+	}
+	while (c->calls < CALLS && !c->failure.msg[0]) {
+		c->client = side[c->calls & 1];
+		set_poll_max_ns(c, "/objects/io0", (int)c->calls);
+		c->client = side[~c->calls & 1];
+		check_poll_max_ns(c, (int)c->calls);
+		c->calls += !c->failure.msg[0];
+	}
+	c->client = side[0];
+	if (set_poll_max_ns(c, "/objects/io0", 0) &&
+	    recv(c->own_fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0)
+		control_fail(c, "own connection", "it was sent what it has not asked for");
+	qmp_client_free(side[1]);
+}
+
+/* It is served beside the socket's client, and has no events. */
+static void test_qmp__serves_its_owner_beside_a_client(void **state)
+{
+	struct control c = { 0 };
+	int pair[2];
+
+	vm_run_init(&c.run, "rw=randread iodepth=4 runtime=5");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	c.own_fd = pair[0];
+	c.run.config.qmp_fd = pair[1];
+	control_run(&c, set_from_both);
+	assert_enough_calls(&c, MIN_CALLS, CALLS);
+	assert_went_well(&c);
+	vm_run_release(&c.run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_qmp__stops_and_continues),
 		cmocka_unit_test(test_qmp__quits_a_stopped_vm),
 		cmocka_unit_test(test_qmp__adds_and_removes_iothreads),
+		cmocka_unit_test(test_qmp__serves_its_owner_beside_a_client),
 	};
 
 	return cmocka_run_group_tests_name("qmp", tests, vm_run_group_setup, vm_run_group_teardown);
