@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Policy "fixed": always the whole poll-max-ns, the spin that the what-if curve is about
- * (what_if.h). For measuring: what another policy learns is judged by the best of these.
+ * Policy "fixed": always the whole poll-max-ns. For measuring: what another policy learns is judged
+ * by the best of these.
  */
 #include <handoff/poll_policy.h>
 
