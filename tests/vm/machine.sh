@@ -27,6 +27,18 @@ machine() {
 	scripts/vmtest --kernel "$kernel" --build "$build" "$@"
 }
 
+# again_if_hung COMMAND...: a command that calls `machine`, once more if it ended by the time limit.
+# The machine itself stood still then, or the `timeout` in it would have ended whatever our program
+# does: QEMU's nested TCG loses a timer now and then (seen twice, on 6.12). What its CPU did is on
+# stderr.
+again_if_hung() {
+	local code=0
+	"$@" || code=$?
+	[ $code = 124 ] || return $code
+	echo "# the machine hung: once more"
+	"$@"
+}
+
 # guest_initramfs KERNEL-FOLDER FILE OPTION...: for a Linux guest of our VMM.
 guest_initramfs() {
 	local folder=$1 file=$2

@@ -27,17 +27,8 @@ echo "ended $code"
 boot() {
 	machine --cpus 1 --timeout 300 --add "$tmp/guest:/guest" -- bash -c "$inside" >"$tmp/out"
 }
-boot
-code=$?
-# 124: the machine itself stood still, or the `timeout` in it would have ended whatever our program
-# does. QEMU's nested TCG loses a timer now and then (seen twice, on 6.12); what its CPU did is on
-# stderr then.
-if [ $code = 124 ]; then
-	echo "# the machine hung: once more"
-	boot
-	code=$?
-fi
-check "the machine ran to its end" equal $code 0
+again_if_hung boot
+check "the machine ran to its end" equal $? 0
 
 # Each check of the guest's is one of ours.
 while read -r line; do

@@ -40,15 +40,8 @@ boot() {
 	machine --timeout 400 --add "$tmp/guest:/guest" --add "$socat" -- bash -c "$inside" \
 		>"$tmp/out"
 }
-boot
-code=$?
-# As in test_acpi.sh.
-if [ $code = 124 ]; then
-	echo "# the machine hung: once more"
-	boot
-	code=$?
-fi
-check "the machine ran to its end" equal $code 0
+again_if_hung boot
+check "the machine ran to its end" equal $? 0
 replay "Linux $kernel" <"$tmp/out"
 check "the guest has turned itself off: exit 0" grep -qx "ended 0" "$tmp/out"
 for event in STOP RESUME POWERDOWN; do
