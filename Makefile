@@ -58,6 +58,7 @@ glib_flags = $(call lazy,glib_flags,pkg-config --cflags glib-2.0)
 
 # Flags only one folder needs (its own files and its tests).
 cflags_aio     = $(glib_flags)
+cflags_tune    = $(glib_flags)
 cflags_trace   = -I$(OUT)/bpf
 cflags_bpf     = -I$(OUT)/bpf
 cflags_machine = -I$(OUT)/user/machine

@@ -30,6 +30,7 @@ struct report_loop;
 struct advice_goal {
 	double latency_weight; /* CPU-ns that one ns of latency is worth */
 	double budget;	       /* share of a core that spinning may take; 0 = by latency_weight */
+	int64_t most_ns;       /* none above that is advised; 0 = no limit */
 };
 
 /* What one poll-max-ns would do. Times in ns, of one wait on the mean. */
@@ -147,6 +148,8 @@ char *advice_virsh_iothread(const struct advice_report *r, const struct advice *
 void advice_text(const struct advice_report *r, unsigned int width, bool utf8, FILE *to);
 /* The document, with a newline. 0 or -errno with err. */
 int advice_json(const struct advice_report *r, FILE *to, struct error *err) MUST_CHECK;
+/* The curves as an SVG file of its own. 0 or -errno with err. */
+int advice_svg(const struct advice_report *r, FILE *to, struct error *err) MUST_CHECK;
 
 /* --- a loop's settings by QMP ----------------------------------------------------------------- */
 
@@ -154,7 +157,7 @@ struct tune_setting {
 	char id[STATS_NAME_LEN];
 	int64_t tid;	  /* as the VMM counts threads */
 	int64_t max_ns;	  /* now; -1 = not known: setting it has failed */
-	int64_t found_ns; /* when it was asked for first */
+	int64_t found_ns; /* it is put back to: as it was asked for first, or kept since */
 	/* "poll-policy" if it tells one; else by what QEMU has; "" = not known: setting it has
 	 * failed */
 	char policy[24];

@@ -114,22 +114,32 @@ static bool lacks_facts(struct advice *a, const struct report_loop *l)
 	return true;
 }
 
-static uint32_t best_by_cost(const struct advice *a)
+/* How many of the points may be advised. They rise, and the first is 0. */
+static uint32_t within_limit(const struct advice *a, const struct advice_goal *goal)
+{
+	uint32_t n = a->n;
+
+	while (goal->most_ns && n > 1 && a->point[n - 1].max_ns > goal->most_ns)
+		n--;
+	return n;
+}
+
+static uint32_t best_by_cost(const struct advice *a, uint32_t n)
 {
 	uint32_t i, best = 0;
 
-	for (i = 1; i < a->n; i++)
+	for (i = 1; i < n; i++)
 		if (a->point[i].cost_ns < a->point[best].cost_ns * (1 - 1e-9))
 			best = i;
 	return best;
 }
 
 /* The most hits that the budget buys, and of those that are as many the shortest spin. */
-static uint32_t best_by_budget(const struct advice *a, double budget)
+static uint32_t best_by_budget(const struct advice *a, uint32_t n, double budget)
 {
 	uint32_t i, best = 0;
 
-	for (i = 1; i < a->n; i++)
+	for (i = 1; i < n; i++)
 		if (a->point[i].cpu <= budget &&
 		    a->point[i].hit_share > a->point[best].hit_share + SAME_HITS)
 			best = i;
@@ -213,6 +223,7 @@ void advise(const struct report *interval, const struct report_loop *loop, const
 	    const struct advice_goal *goal, struct advice *a)
 {
 	const struct poll_policy *policy = policy_of(interval, policy_name);
+	uint32_t n;
 
 	memset(a, 0, sizeof(*a));
 	take_facts(a, interval, loop, policy, goal);
@@ -223,7 +234,8 @@ void advise(const struct report *interval, const struct report_loop *loop, const
 		snprintf(a->why, sizeof(a->why), "out of memory");
 		return;
 	}
-	a->best = goal->budget > 0 ? best_by_budget(a, goal->budget) : best_by_cost(a);
+	n = within_limit(a, goal);
+	a->best = goal->budget > 0 ? best_by_budget(a, n, goal->budget) : best_by_cost(a, n);
 	if (a->gaps_hidden) {
 		snprintf(a->why, sizeof(a->why), "the curve lacks the short waits: %.190s",
 			 loop->gaps_reason);

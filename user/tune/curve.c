@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * See curve.h. Not what a fixed spin would do: a policy that learns forgets after each long wait, and
- * finds less. So waits are drawn from the histogram, the same ones for each candidate and in each
- * run, and the policy is played on them.
+ * See curve.h. Not what a fixed spin would do: a policy that learns forgets after each long wait,
+ * and finds less. So waits are drawn from the histogram, the same ones for each candidate and in
+ * each run, and the policy is played on them.
  */
 #include "curve.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
-#include <handoff/report.h>
+#include "words.h"
 
 #define DEFAULT_WIDTH 100u
 #define LEAST_WIDTH   60u
@@ -100,23 +100,6 @@ static void put_curve(const struct advice *a, unsigned int width, bool utf8, FIL
 		put_point(a, i, bar, utf8, to);
 }
 
-static void put_facts(const struct advice *a, unsigned int width, FILE *to)
-{
-	char p50[16], p90[16], wake[16], text[400];
-
-	if (a->gaps_evidence == EVIDENCE_ABSENT || !a->gaps)
-		return;
-	snprintf(
-		text, sizeof(text),
-		"%llu in %.1f s, half within %s, nine in ten within %s; %llu slept through, a wake "
-		"takes %s",
-		(unsigned long long)a->gaps, a->seconds,
-		clock_format_ns(p50, (int64_t)a->gap_p50_ns),
-		clock_format_ns(p90, (int64_t)a->gap_p90_ns), (unsigned long long)a->wakes,
-		clock_format_ns(wake, (int64_t)a->wake_ns));
-	put_labelled("waits", text, width, to);
-}
-
 static void put_commands(const struct advice_report *r, const struct advice *a, FILE *to)
 {
 	char command[400];
@@ -130,19 +113,12 @@ static void put_commands(const struct advice_report *r, const struct advice *a, 
 static void put_advice(const struct advice_report *r, const struct advice *a, unsigned int width,
 		       FILE *to)
 {
-	char text[ADVICE_TEXT + 80];
+	bool none = a->action == ADVICE_NONE;
+	char text[WORDS_MAX];
 
-	if (a->action == ADVICE_NONE) {
-		put_labelled("no advice:", a->why, width, to);
+	put_labelled(none ? "no advice:" : "advice:", words_advice(a, text), width, to);
+	if (none)
 		return;
-	}
-	if (a->action == ADVICE_KEEP)
-		snprintf(text, sizeof(text), "keep %lld: %s", (long long)a->point[a->best].max_ns,
-			 a->why);
-	else
-		snprintf(text, sizeof(text), "poll-max-ns %lld: %s",
-			 (long long)a->point[a->best].max_ns, a->why);
-	put_labelled("advice:", text, width, to);
 	put_labelled("sure:", a->sure, width, to);
 	if (advice_can_be_set(a))
 		put_commands(r, a, to);
@@ -193,14 +169,11 @@ static void put_trial(const struct advice *a, unsigned int width, FILE *to)
 static void put_loop(const struct advice_report *r, const struct advice *a, unsigned int width,
 		     bool utf8, FILE *to)
 {
-	fprintf(to, "\n%s, thread %u, ", a->loop, a->tid);
-	if (a->today_evidence == EVIDENCE_ABSENT)
-		fprintf(to, "today's poll-max-ns not known%s\n",
-			r->qmp_reason[0] ? ": see below" : "");
-	else
-		fprintf(to, "poll-max-ns %lld today, rule \"%s\"\n", (long long)a->today_ns,
-			a->policy);
-	put_facts(a, width, to);
+	char text[WORDS_MAX];
+
+	fprintf(to, "\n%s\n", words_loop(r, a, text));
+	if (*words_waits(a, text))
+		put_labelled("waits", text, width, to);
 	if (a->n)
 		put_curve(a, width, utf8, to);
 	put_advice(r, a, width, to);
@@ -209,17 +182,13 @@ static void put_loop(const struct advice_report *r, const struct advice *a, unsi
 
 void advice_text(const struct advice_report *r, unsigned int width, bool utf8, FILE *to)
 {
+	char text[WORDS_MAX];
 	uint32_t i;
 
 	if (!width)
 		width = terminal_width(to);
 	width = MAX(width, LEAST_WIDTH);
-	fprintf(to, "handoff: tune %s %d (%s), %.1f s, ", r->comm, (int)r->pid, r->vmm_kind,
-		r->seconds);
-	if (r->goal.budget > 0)
-		fprintf(to, "spinning may take %.3g%% of a core\n", r->goal.budget * 100);
-	else
-		fprintf(to, "a ns of latency is worth %.3g ns of CPU\n", r->goal.latency_weight);
+	fprintf(to, "%s\n", words_vm(r, text));
 	if (!r->n)
 		fprintf(to, "\nNo loop was seen that serves a queue.\n");
 	for (i = 0; i < r->n; i++)

@@ -97,6 +97,26 @@ static void test_advisor__stays_within_a_budget(void **state)
 	report_free(r);
 }
 
+static void test_advisor__advises_none_above_the_limit(void **state)
+{
+	const struct advice_goal cost = { .latency_weight = 1, .most_ns = 63999 };
+	const struct advice_goal budget = { .budget = 1, .most_ns = 32768 };
+	struct report *r = fixture_report(10000, 10000, 40000);
+	struct advice a;
+
+	advise(r, &r->loop[0], "qemu", &cost, &a);
+	assert_int_equal(a.action, ADVICE_SET);
+	assert_int_equal(a.point[a.best].max_ns, 48000);
+	assert_true(a.point[a.n - 1].max_ns > 63999);
+	advise(r, &r->loop[0], "qemu", &budget, &a);
+	assert_int_equal(a.point[a.best].max_ns, 0);
+	/* What stands above it is no reason to go lower. */
+	r->loop[0].poll_max_ns = 1000000;
+	advise(r, &r->loop[0], "qemu", &budget, &a);
+	assert_int_equal(a.action, ADVICE_KEEP);
+	report_free(r);
+}
+
 /* The knee: what catches all the short ones, and none of the long. */
 static void test_advisor__knee_is_where_more_brings_little(void **state)
 {
@@ -223,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_advisor__keeps_a_loop_asleep_whose_work_is_rare),
 		cmocka_unit_test(test_advisor__has_today_on_the_curve),
 		cmocka_unit_test(test_advisor__stays_within_a_budget),
+		cmocka_unit_test(test_advisor__advises_none_above_the_limit),
 		cmocka_unit_test(test_advisor__knee_is_where_more_brings_little),
 		cmocka_unit_test(test_advisor__tells_closed_from_open),
 		cmocka_unit_test(test_advisor__faster_service_of_a_closed_loop_brings_more),
