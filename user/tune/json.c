@@ -3,9 +3,9 @@
  * knows. Main thread. */
 #include <handoff/advisor.h>
 
-#include <jansson.h>
 #include <handoff/out_file.h>
 #include <handoff/report.h>
+#include "json.h"
 
 static json_t *known(bool is, double value)
 {
@@ -17,7 +17,7 @@ static json_t *text_or_null(const char *text)
 	return text[0] ? json_string(text) : json_null();
 }
 
-static json_t *point_json(const struct advice_point *p)
+json_t *json_of_point(const struct advice_point *p)
 {
 	return json_pack("{sI sf sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns, "hit_share",
 			 p->hit_share, "hit_share_most", p->hit_most, "spun_ns", p->spun_ns,
@@ -31,11 +31,11 @@ static json_t *curve_json(const struct advice *a)
 	uint32_t i;
 
 	for (i = 0; i < a->n; i++)
-		json_array_append_new(out, point_json(&a->point[i]));
+		json_array_append_new(out, json_of_point(&a->point[i]));
 	return out;
 }
 
-static json_t *observed_json(const struct advice_observed *o)
+json_t *json_of_observed(const struct advice_observed *o)
 {
 	json_t *out;
 
@@ -56,8 +56,9 @@ static json_t *trial_json(const struct advice *a)
 		return json_null();
 	return json_pack("{ss ss so so so}", "outcome",
 			 a->trial == TRIAL_KEPT ? "kept" : "rolled back", "why", a->trial_why,
-			 "before", observed_json(&a->before), "predicted",
-			 point_json(&a->point[a->best]), "observed", observed_json(&a->after));
+			 "before", json_of_observed(&a->before), "predicted",
+			 json_of_point(&a->point[a->best]), "observed",
+			 json_of_observed(&a->after));
 }
 
 static json_t *commands_json(const struct advice_report *r, const struct advice *a)
@@ -133,8 +134,9 @@ static json_t *document(const struct advice_report *r)
 
 	for (i = 0; i < r->n; i++)
 		json_array_append_new(loops, loop_json(r, &r->loop[i]));
-	goal = json_pack("{sf so}", "latency_weight", r->goal.latency_weight, "budget_share",
-			 known(r->goal.budget > 0, r->goal.budget));
+	goal = json_pack("{sf so so}", "latency_weight", r->goal.latency_weight, "budget_share",
+			 known(r->goal.budget > 0, r->goal.budget), "most_ns",
+			 r->goal.most_ns ? json_integer(r->goal.most_ns) : json_null());
 	return json_pack("{ss s{ss} s{sI ss ss} sf so sb sb so so}", "schema", ADVICE_SCHEMA,
 			 "handoff", "version", HANDOFF_VERSION, "vmm", "pid", (json_int_t)r->pid,
 			 "comm", r->comm, "kind", r->vmm_kind, "seconds", r->seconds, "goal", goal,
