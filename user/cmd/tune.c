@@ -7,6 +7,17 @@
 #include "cmd.h"
 #include "tune.h"
 
+/* Before the work. What --watch tells goes to its file as it comes. */
+static bool can_write(const char *option, const char *file)
+{
+	struct error err;
+
+	if (!file || !out_file_check(file, &err))
+		return true;
+	log_error("tune: %s: %s", option, err.msg);
+	return false;
+}
+
 static int run(int argc, char **argv)
 {
 	struct tune_options o;
@@ -18,10 +29,8 @@ static int run(int argc, char **argv)
 		return cmd_usage(&tune_opts, &err);
 	if (ret > 0)
 		return cmd_close_stdout();
-	if (o.json && out_file_check(o.json, &err)) {
-		log_error("tune: --json: %s", err.msg);
+	if (!can_write("--json", o.watch ? NULL : o.json) || !can_write("--svg", o.svg))
 		return CMD_FAILED;
-	}
 	if (tracer_check_privilege(&err)) {
 		log_error("tune: %s", err.msg);
 		return CMD_FAILED;

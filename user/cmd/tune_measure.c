@@ -105,6 +105,8 @@ int tune_attach(struct tune *t, struct error *err)
 	if (!t->before || !t->now || !t->interval || !t->report)
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = open_process(t, err);
+	if (!ret && (t->o->apply || t->o->watch))
+		ret = tune_guard_start(&t->guard, t->o->qmp, t->pidfd, err);
 	if (ret)
 		return ret;
 	t->tracer = tracer_new(&config, err);
@@ -165,7 +167,7 @@ static void wait_once(struct tune *t, int64_t end_ns, int64_t *next_walk_ns)
 	*next_walk_ns = clock_ns() + WALK_NS;
 }
 
-int tune_measure(struct tune *t, struct error *err)
+int tune_measure(struct tune *t, uint64_t for_ns, struct error *err)
 {
 	double requests = t->qmp ? tune_requests(t->qmp) : -1;
 	int64_t end_ns, next_walk_ns = 0;
@@ -173,7 +175,7 @@ int tune_measure(struct tune *t, struct error *err)
 
 	if (ret)
 		return ret;
-	end_ns = clock_ns() + (int64_t)t->o->duration_ns;
+	end_ns = clock_ns() + (int64_t)for_ns;
 	while (tune_goes_on(t) && clock_ns() < end_ns)
 		wait_once(t, end_ns, &next_walk_ns);
 	ret = tracer_snapshot(t->tracer, t->now, err);
@@ -196,7 +198,7 @@ static bool serves(const struct report *r, uint32_t loop)
 	return false;
 }
 
-const struct report_loop *tune_loop(const struct tune *t, uint32_t i)
+struct report_loop *tune_loop(const struct tune *t, uint32_t i)
 {
 	uint32_t loop, seen = 0;
 

@@ -64,9 +64,26 @@ static int fill_json(void *opaque, FILE *to, struct error *err)
 	return advice_json(opaque, to, err);
 }
 
-static bool stdout_is_taken(const struct tune_options *o)
+static int fill_svg(void *opaque, FILE *to, struct error *err)
 {
-	return o->json && !strcmp(o->json, "-");
+	return advice_svg(opaque, to, err);
+}
+
+static bool is_stdout(const char *file)
+{
+	return file && !strcmp(file, "-");
+}
+
+static int write_file(const char *option, const char *file,
+		      int (*fill)(void *opaque, FILE *to, struct error *err),
+		      struct advice_report *r)
+{
+	struct error err;
+
+	if (!file || !out_file_write(file, fill, r, &err))
+		return CMD_OK;
+	log_error("tune: %s: %s", option, err.msg);
+	return CMD_FAILED;
 }
 
 static bool is_utf8(void)
@@ -78,30 +95,33 @@ static bool is_utf8(void)
 static int tell(const struct tune *t)
 {
 	const struct tune_options *o = t->o;
-	int status = CMD_OK;
-	struct error err;
+	bool taken = is_stdout(o->json) || is_stdout(o->svg);
+	int status;
 
-	if (!stdout_is_taken(o))
+	if (!taken)
 		advice_text(t->report, 0, is_utf8(), stdout);
-	if (t->report->applied && !stdout_is_taken(o))
+	if (t->report->applied && !taken)
 		printf("%s\n", t->report->kept ? "What was better stays set."
 					       : "What was set is as it was found.");
 	fflush(stdout);
-	if (o->json && out_file_write(o->json, fill_json, t->report, &err) < 0) {
-		log_error("tune: --json: %s", err.msg);
+	status = write_file("--json", o->json, fill_json, t->report);
+	if (write_file("--svg", o->svg, fill_svg, t->report))
 		status = CMD_FAILED;
-	}
 	return cmd_close_stdout() ? CMD_FAILED : status;
 }
 
 /* 0 or -errno with err; what is set by then is put back by the caller. */
 static int look_and_try(struct tune *t, struct error *err)
 {
-	int ret = tune_measure(t, err);
+	int ret = t->o->watch ? tune_watch_new(t, err) : 0;
 
+	if (!ret)
+		ret = tune_measure(t, t->o->measure_ns, err);
 	if (ret)
 		return ret;
 	fill_report(t);
+	if (t->o->watch)
+		return tune_goes_on(t) ? tune_watch(t, err) : 0;
 	tune_advise(t);
 	return t->o->apply && tune_goes_on(t) ? tune_apply(t, err) : 0;
 }
@@ -113,31 +133,51 @@ static bool has_ended(const struct tune *t)
 	return poll(&fd, 1, 100) > 0;
 }
 
-int tune_run(const struct tune_options *o)
+/* Of an attached one: all that is done, and undone. False after saying what has failed. */
+static bool work(struct tune *t)
 {
-	struct tune t = { .o = o, .signal_fd = -1, .pidfd = -1 };
 	struct error err;
-	int status = CMD_OK;
-	bool attached;
+	bool fine = true;
 
-	attached = !tune_attach(&t, &err);
-	if (!attached || look_and_try(&t, &err)) {
-		status = CMD_FAILED;
+	if (look_and_try(t, &err)) {
 		/* Its socket ends before it does: that is what is to be said. */
-		t.ended |= attached && has_ended(&t);
-		if (!t.ended)
+		t->ended |= has_ended(t);
+		fine = t->ended;
+		if (!fine)
 			log_error("tune: %s", err.msg);
 	}
-	if (attached && tune_restore(&t, &err)) {
+	if (tune_restore(t, &err)) {
 		log_error("tune: --qmp: %s", err.msg);
-		status = CMD_FAILED;
+		fine = false;
 	}
-	if (t.ended) {
-		log_error("tune: process %d has ended meanwhile", (int)o->pid);
-		status = CMD_FAILED;
+	tune_guard_end(&t->guard);
+	return fine;
+}
+
+/* Returns the exit status. */
+static int end(struct tune *t, bool fine)
+{
+	/* That is how it may end. */
+	if (t->o->watch && t->watch)
+		return tune_watch_tell(t, !fine);
+	if (t->ended)
+		log_error("tune: process %d has ended meanwhile", (int)t->o->pid);
+	return fine && !t->ended ? tell(t) : CMD_FAILED;
+}
+
+int tune_run(const struct tune_options *o)
+{
+	struct tune t = { .o = o, .signal_fd = -1, .pidfd = -1, .guard.fd = -1 };
+	int status = CMD_FAILED;
+	struct error err;
+
+	if (tune_attach(&t, &err)) {
+		tune_guard_end(&t.guard);
+		log_error("tune: %s", err.msg);
+	} else {
+		status = end(&t, work(&t));
 	}
-	if (status == CMD_OK)
-		status = tell(&t);
+	tune_watch_free(&t);
 	tune_detach(&t);
 	return status;
 }

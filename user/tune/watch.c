@@ -105,7 +105,9 @@ static void stand(struct tune_watch_loop *w, const struct advice *a, const struc
 {
 	w->before = a->before;
 	if (w->left) {
-		snprintf(d->why, sizeof(d->why), "pauses, %u intervals more", --w->left);
+		snprintf(d->why, sizeof(d->why), "pauses, %u of %u intervals to go", w->left,
+			 w->pause);
+		w->left--;
 	} else if (a->gaps_hidden && w->now_ns > 0) {
 		d->action = TUNE_LOOK;
 		d->max_ns = 0;

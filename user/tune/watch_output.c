@@ -13,7 +13,8 @@ void tune_watch_text_head(const struct advice_report *r, double interval_s, FILE
 {
 	char text[WORDS_MAX];
 
-	fprintf(to, "%s; every %.3g s, until Ctrl-C\n", words_vm(r, text), interval_s);
+	fprintf(to, "handoff: tune --watch %s %d (%s), every %.3g s, %s\n", r->comm, (int)r->pid,
+		r->vmm_kind, interval_s, words_goal(&r->goal, text));
 	fprintf(to, "%9s %-8s %9s %6s %7s %8s %8s  %s\n", "TIME", "LOOP", "MAX-NS", "HITS", "CPU",
 		"LATER BY", "COST", "DECISION");
 }
@@ -21,6 +22,11 @@ void tune_watch_text_head(const struct advice_report *r, double interval_s, FILE
 void tune_watch_text(double seconds, const struct advice *a, const struct tune_watch_decision *d,
 		     FILE *to)
 {
+	static const char *const verb[] = {
+		[TUNE_HOLD] = "hold",	   [TUNE_SET] = "set",
+		[TUNE_KEEP] = "keep",	   [TUNE_ROLL_BACK] = "roll back to",
+		[TUNE_LOOK] = "look with", [TUNE_RETURN] = "return to",
+	};
 	const struct advice_observed *o = &a->before;
 	char late[16], cost[16];
 
@@ -31,8 +37,8 @@ void tune_watch_text(double seconds, const struct advice *a, const struct tune_w
 			clock_format_ns(cost, (int64_t)o->cost_ns));
 	else
 		fprintf(to, "%6s %7s %8s %8s  ", "?", "?", "?", "?");
-	fprintf(to, "%s", tune_watch_action_name(d->action));
-	if (d->max_ns != d->from_ns)
+	fprintf(to, "%s", verb[d->action]);
+	if (d->action != TUNE_HOLD)
 		fprintf(to, " %lld", (long long)d->max_ns);
 	fprintf(to, ": %s\n", d->why);
 }

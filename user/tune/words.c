@@ -6,20 +6,27 @@
 #include <handoff/clock.h>
 #include <handoff/report.h>
 
+char *words_goal(const struct advice_goal *goal, char buf[WORDS_MAX])
+{
+	char most[48] = "";
+
+	if (goal->most_ns)
+		snprintf(most, sizeof(most), ", %lld at most", (long long)goal->most_ns);
+	if (goal->budget > 0)
+		snprintf(buf, WORDS_MAX, "spinning may take %.3g%% of a core%s", goal->budget * 100,
+			 most);
+	else
+		snprintf(buf, WORDS_MAX, "a ns of latency is worth %.3g ns of CPU%s",
+			 goal->latency_weight, most);
+	return buf;
+}
+
 char *words_vm(const struct advice_report *r, char buf[WORDS_MAX])
 {
-	char goal[80], most[48] = "";
+	char goal[WORDS_MAX];
 
-	if (r->goal.budget > 0)
-		snprintf(goal, sizeof(goal), "spinning may take %.3g%% of a core",
-			 r->goal.budget * 100);
-	else
-		snprintf(goal, sizeof(goal), "a ns of latency is worth %.3g ns of CPU",
-			 r->goal.latency_weight);
-	if (r->goal.most_ns)
-		snprintf(most, sizeof(most), ", %lld at most", (long long)r->goal.most_ns);
-	snprintf(buf, WORDS_MAX, "handoff: tune %s %d (%s), %.1f s, %s%s", r->comm, (int)r->pid,
-		 r->vmm_kind, r->seconds, goal, most);
+	snprintf(buf, WORDS_MAX, "handoff: tune %s %d (%s), %.1f s, %.150s", r->comm, (int)r->pid,
+		 r->vmm_kind, r->seconds, words_goal(&r->goal, goal));
 	return buf;
 }
 

@@ -10,6 +10,8 @@
 
 /* Of the VM: which, for how long, by which goal. */
 char *words_vm(const struct advice_report *r, char buf[WORDS_MAX]);
+/* The goal and the limit alone. */
+char *words_goal(const struct advice_goal *goal, char buf[WORDS_MAX]);
 /* The loop, and what is set today. */
 char *words_loop(const struct advice_report *r, const struct advice *a, char buf[WORDS_MAX]);
 /* The waits that were seen; "" = none. */
