@@ -20,6 +20,13 @@ bad "two goals" "two goals" -p 1 --budget 10% --latency-weight 2
 bad "a budget that is no share" "write 10%" -p 1 --budget 10
 bad "a weight that is none" "not a weight" -p 1 --latency-weight -1
 bad "no time at all" "too short" -p 1 --duration 0
+bad "two documents on standard output" "both want standard output" -p 1 --json - --svg -
+bad "--watch without a socket" "give --qmp" -p 1 --watch
+bad "--watch and --apply" "leave out --apply" -p 1 --qmp x --watch --apply
+bad "--watch and --svg" "does not go with --watch" -p 1 --qmp x --watch --svg y
+bad "--interval without --watch" "is of --watch" -p 1 --interval 1
+bad "no whole interval" "nothing would be decided" -p 1 --qmp x --watch --duration 1
+bad "a limit that is none" "not a poll-max-ns" -p 1 --max 0
 
 true &
 wait $!
@@ -27,17 +34,8 @@ failure "a pid that does not exist" "no process $!" "$handoff" tune -p $!
 failure "a process that is no VM" "process $$" "$handoff" tune -p $$
 failure "no privilege" "CAP_BPF" setpriv --bounding-set=-all --inh-caps=-all "$handoff" tune -p $$
 failure "a report that cannot be written" "--json" "$handoff" tune -p $$ --json /nowhere/x
+failure "a picture that cannot be written" "--svg" "$handoff" tune -p $$ --svg /nowhere/x
 
-# served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves.
-served() {
-	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2" \
-		--blk null,size=64M,iothread=io0 --load "rw=randread runtime=600 $3" \
-		>"$tmp/$1.vm" 2>&1 &
-	watcher=$!
-	wait_for 20 grep -q ready "$tmp/$1.vm"
-	vmm=$(pgrep -P $watcher)
-	vms+=("$watcher" "$vmm")
-}
 served one 0 thinktime=fixed:300us
 failure "no such socket" "no such socket" "$handoff" tune -p $vmm --qmp "$tmp/none" --duration 0.1
 failure "--apply at no socket" "no such socket" \
@@ -63,7 +61,7 @@ is_armed() {
 	note $tracer && contains "$objects" "link id"
 }
 
-tune asleep -p $vmm --duration 2
+tune asleep -p $vmm --duration 2 --svg "$tmp/asleep.svg"
 check "ours: exit 0" equal $status 0
 check "ours: no complaint" equal "$(cat "$tmp/asleep.err")" ""
 check "ours: the schema" jq -e '.schema == "handoff.tune/1" and .applied == false' \
@@ -83,6 +81,18 @@ check "ours: it says that nothing was changed" grep -q '^Nothing was changed' "$
 "$handoff" tune -p $vmm --duration 0.3 --json - >"$tmp/stdout.json" 2>"$tmp/stdout.err"
 check "--json -: the document and nothing else" jq -e '.schema == "handoff.tune/1"' \
 	"$tmp/stdout.json"
+# drawn FILE: four charts, with the setting of today marked in each.
+drawn() {
+	equal "$(head -n 1 "$1")" '<?xml version="1.0" encoding="UTF-8"?>' &&
+		equal "$(tail -n 1 "$1")" '</svg>' &&
+		equal "$(grep -c '^<polyline ' "$1")" 4 &&
+		equal "$(grep -c '>today 0<' "$1")" 4
+}
+check "--svg: a picture of the curve" drawn "$tmp/asleep.svg"
+"$handoff" tune -p $vmm --duration 1 --svg - >"$tmp/stdout.svg" 2>"$tmp/stdout.err"
+check "--svg -: the picture and nothing else" drawn "$tmp/stdout.svg"
+"$handoff" tune -p $vmm --duration 0.3 --max 3us --json - >"$tmp/max.json" 2>"$tmp/max.err"
+check "--max: none above it is advised" says max '.advice.max_ns <= 3000'
 check "output into a full device: exit 1" equal \
 	"$("$handoff" tune -p $vmm --duration 0.3 2>/dev/null >/dev/full; echo $?)" 1
 start_tune stopped

@@ -1,5 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What `handoff tune` has told, after tap.sh, in $tmp/NAME.json, .out and .err.
+# For tests of `handoff tune`, after tap.sh: VMs (and trace_cli.sh for these), and what it has told,
+# in $tmp/NAME.json, .out and .err.
+
+# served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves.
+served() {
+	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2" \
+		--blk null,size=64M,iothread=io0 --load "rw=randread runtime=600 $3" \
+		>"$tmp/$1.vm" 2>&1 &
+	watcher=$!
+	wait_for 20 grep -q ready "$tmp/$1.vm"
+	vmm=$(pgrep -P $watcher)
+	vms+=("$watcher" "$vmm")
+}
 
 # says NAME "jq expression of the loop io0 that must be true"
 says() {

@@ -80,6 +80,8 @@ void tune_keep_loop(struct tune *t, struct tune_setting *s);
 void tune_stands_loop(struct tune *t, struct tune_setting *s);
 /* Back to what was found, but for what is to be kept. 0 or -errno with err. */
 int tune_restore(struct tune *t, struct error *err) MUST_CHECK;
+/* In a sentence, when it is done. */
+const char *tune_what_stays(const struct tune *t);
 /* By what rule it spins; NULL = not told. */
 const char *tune_policy(struct tune *t, const char *id);
 

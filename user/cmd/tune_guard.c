@@ -16,9 +16,11 @@
 #include <handoff/log.h>
 #include <handoff/qmp.h>
 
-#define QMP_TIMEOUT_NS (2 * (uint64_t)NS_PER_S)
-/* The socket is still ours for a moment after our end. */
-#define CONNECT_NS     (10 * NS_PER_S)
+/* It serves us when the kernel has closed our end, after a second of BPF programs to be detached.
+ */
+#define QMP_TIMEOUT_NS (10 * (uint64_t)NS_PER_S)
+/* It may have somebody waiting for it already. */
+#define CONNECT_NS     (3 * NS_PER_S)
 #define RETRY_MS       100
 
 static bool has_ended(int pidfd, int timeout_ms)
@@ -68,6 +70,8 @@ static void put_back(struct tune_settings *known, const char *path, int pidfd)
 	uint32_t i;
 
 	qmp = connect_again(path, pidfd, &err);
+	if (qmp)
+		qmp_client_limit(qmp, QMP_TIMEOUT_NS);
 	if (!qmp || tune_settings_restore(known, qmp, &err)) {
 		/* One that has ended takes its settings along. */
 		if (!has_ended(pidfd, RETRY_MS))

@@ -101,8 +101,7 @@ static int tell(const struct tune *t)
 	if (!taken)
 		advice_text(t->report, 0, is_utf8(), stdout);
 	if (t->report->applied && !taken)
-		printf("%s\n", t->report->kept ? "What was better stays set."
-					       : "What was set is as it was found.");
+		printf("%s\n", tune_what_stays(t));
 	fflush(stdout);
 	status = write_file("--json", o->json, fill_json, t->report);
 	if (write_file("--svg", o->svg, fill_svg, t->report))

@@ -67,3 +67,8 @@ int tune_restore(struct tune *t, struct error *err)
 			tell_guard(t, &t->settings.loop[i]);
 	return ret;
 }
+
+const char *tune_what_stays(const struct tune *t)
+{
+	return t->report->kept ? "What was better stays set." : "What was set is as it was found.";
+}

@@ -248,6 +248,8 @@ int tune_watch_tell(struct tune *t, bool failed)
 		tune_watch_text_end(&end, stdout);
 	else if (tune_watch_json_end(&end, w->json))
 		w->failed = true;
+	if (!w->json && !failed && !t->ended)
+		printf("%s\n", tune_what_stays(t));
 	flush(t);
 	return cmd_close_stdout() || failed || w->failed ? CMD_FAILED : CMD_OK;
 }
