@@ -146,6 +146,35 @@ check "a broken socket: what stays set is said" grep -q \
 check "a broken socket: no result is pretended" equal "$(cat "$tmp/broken.out")" ""
 set_to 0
 
+# Kept right, with another client who sets it, too. Its spins leave no trace: it looks behind them.
+watched() {
+	"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --watch --interval 1 --json - \
+		>"$tmp/$1.out" 2>"$tmp/$1.err" &
+	tuner=$!
+	wait_for 30 pgrep -P $tuner
+	guard=$(pgrep -P $tuner)
+}
+taken() {
+	set_to 4242
+	grep -q 'somebody else has set it' "$tmp/taken.out"
+}
+watched taken
+check "--watch: it raises poll-max-ns" wait_for 60 set_is gt 0
+check "--watch: and keeps what is better" wait_for 100 grep -q '"action":"keep"' "$tmp/taken.out"
+check "--watch: what somebody else sets is seen" wait_for 60 taken
+check "--watch: it looks behind the spins" wait_for 60 grep -q '"action":"look"' "$tmp/taken.out"
+kill -INT $tuner
+wait $tuner
+check "--watch: exit 0" equal "$?$(cat "$tmp/taken.err")" 0
+check "--watch: what somebody else has set is gone back to" equal "$(setting)" 4242
+set_to 0
+watched killed
+check "kill -9: in the middle" wait_for 60 set_is gt 0
+kill -9 $tuner
+wait $tuner 2>/dev/null
+check "kill -9: what was found is back" wait_for 30 set_is eq 0
+check "kill -9: nobody is left" wait_for 30 not kill -0 $guard
+
 # Another VM's socket.
 failed() {
 	! "$handoff" tune -p "$1" --qmp "$tmp/$vm.qmp" --duration 0.2 >"$tmp/out" 2>"$tmp/err"

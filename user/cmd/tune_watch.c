@@ -18,7 +18,7 @@
 #include "cmd.h"
 
 struct tune_watch {
-	uint32_t n, intervals; /* n of loop, found_ns and taken */
+	uint32_t n, intervals, decisions; /* n of loop, found_ns and taken */
 	struct tune_watch_loop loop[ADVICE_LOOPS];
 	int64_t found_ns[ADVICE_LOOPS];
 	bool taken[ADVICE_LOOPS]; /* in this interval somebody else has set it */
@@ -91,6 +91,7 @@ static void tell(struct tune *t, const struct advice *a, const struct tune_watch
 {
 	struct tune_watch *w = t->watch;
 
+	w->decisions++;
 	if (!w->json)
 		tune_watch_text(seconds_of(w), a, d, stdout);
 	else if (tune_watch_json(seconds_of(w), a, d, w->json))
@@ -217,7 +218,8 @@ int tune_watch(struct tune *t, struct error *err)
 		ret = ask_again(t, err);
 		for (uint32_t i = 0; i < t->report->n && !ret && tune_goes_on(t); i++)
 			ret = decide(t, i, err);
-		w->intervals++;
+		if (!w->intervals++ && !w->decisions && !ret)
+			log_info("tune: no iothread serves a queue yet: waiting for one that does");
 		if (!ret && tune_goes_on(t))
 			ret = next_interval(t, err);
 	}
