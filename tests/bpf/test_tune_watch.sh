@@ -109,6 +109,7 @@ check "a reader that goes ends it" equal "${PIPESTATUS[0]}" 1
 "$handoff" tune -p $vmm --qmp "$tmp/$vm.qmp" --watch --interval 0.2 --duration 1 --json /dev/full \
 	>"$tmp/full.out" 2>"$tmp/full.err"
 check "a full disk: exit 1" equal $? 1
+check "a full disk: what was found is back" equal "$(setting)" 0
 check "a full disk: is said once" equal "$(grep -c 'No space left' "$tmp/full.err")" 1
 
 # What was judged to be better stays.

@@ -92,7 +92,7 @@ void tune_advise(struct tune *t);
 /* Tries what is advised, and fills the trials. 0 or -errno with err. */
 int tune_apply(struct tune *t, struct error *err) MUST_CHECK;
 
-/* Opens what --watch tells. 0 or -errno with err; tune_watch_free in any case. */
+/* Opens what --watch tells. 0, or -errno with err and t->watch NULL. */
 int tune_watch_new(struct tune *t, struct error *err) MUST_CHECK;
 /* Decides by the interval that was measured, and goes on so until it is stopped. 0 or -errno with
  * err. */

@@ -40,25 +40,35 @@ static void begin_loop(struct tune_watch *w, const struct tune_setting *s)
 	tune_watch_begin(&w->loop[w->n++], s->id, (uint32_t)s->tid, s->found_ns);
 }
 
+static FILE *open_json(const char *file, struct error *err)
+{
+	FILE *f = strcmp(file, "-") ? fopen(file, "we") : stdout;
+
+	if (!f)
+		error_set(err, -errno, "--json: %s: %s", file, strerror(errno));
+	return f;
+}
+
 int tune_watch_new(struct tune *t, struct error *err)
 {
-	const char *json = t->o->json;
-	struct tune_watch *w = calloc(1, sizeof(*w));
+	FILE *json = NULL;
 
-	t->watch = w;
-	if (!w)
-		return error_set(err, -ENOMEM, "out of memory");
 	if (!t->settings.n)
 		return error_set(err, -ENOENT,
 				 "it has no iothread, and a main loop has no poll-max-ns: give its "
 				 "disks an iothread");
+	if (t->o->json) {
+		json = open_json(t->o->json, err);
+		if (!json)
+			return -EIO;
+	}
+	t->watch = calloc(1, sizeof(*t->watch));
+	if (!t->watch)
+		return error_set(err, -ENOMEM, "out of memory");
+	t->watch->json = json;
+	t->watch->start_ns = clock_ns();
 	for (uint32_t i = 0; i < t->settings.n; i++)
-		begin_loop(w, &t->settings.loop[i]);
-	w->start_ns = clock_ns();
-	if (json)
-		w->json = strcmp(json, "-") ? fopen(json, "we") : stdout;
-	if (json && !w->json)
-		return error_set(err, -errno, "--json: %s: %s", json, strerror(errno));
+		begin_loop(t->watch, &t->settings.loop[i]);
 	return 0;
 }
 
