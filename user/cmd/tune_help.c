@@ -7,7 +7,7 @@ const char tune_help_text[] =
 	"it has run dry, and how long a wake takes; and says what each poll-max-ns would make of "
 	"that: how many waits a spin would end, what of a core that takes, how much sooner work "
 	"is seen, and how many kicks the guest would still send. Nothing is changed without "
-	"--apply: it prints the commands that would.\n"
+	"--apply or --watch: it prints the commands that would.\n"
 	"\n"
 	"THE CURVE is the loop's own rule (QEMU's: 0, 4000, 8000 ... while waits end soon enough) "
 	"played on the waits that were seen. It holds for work that comes by itself. In a CLOSED "
