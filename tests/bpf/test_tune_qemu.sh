@@ -169,11 +169,12 @@ check "--watch: exit 0" equal "$?$(cat "$tmp/taken.err")" 0
 check "--watch: what somebody else has set is gone back to" equal "$(setting)" 4242
 set_to 0
 watched killed
-check "kill -9: in the middle" wait_for 60 set_is gt 0
+check "kill -9: in the middle" wait_for 60 caught
 kill -9 $tuner
 wait $tuner 2>/dev/null
 check "kill -9: what was found is back" wait_for 30 set_is eq 0
 check "kill -9: nobody is left" wait_for 30 not kill -0 $guard
+check "kill -9: it is said" grep -q 'its guard: poll-max-ns of io0 is 0 again' "$tmp/killed.err"
 
 # Another VM's socket.
 failed() {

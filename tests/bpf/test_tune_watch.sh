@@ -67,7 +67,7 @@ done
 
 # Killed, and nobody but the guard is left to put it back.
 watch killed --watch --interval 0.5 --json -
-check "kill -9: in the middle" wait_for 60 set_is gt 0
+check "kill -9: in the middle" wait_for 60 caught
 kill -9 $tuner
 wait $tuner 2>/dev/null
 check "kill -9: what was found is back" wait_for 30 set_is eq 0
@@ -77,7 +77,7 @@ check "kill -9: it is said" grep -q 'its guard: poll-max-ns of io0 is 0 again' "
 # A trial lasts as long as a measurement: where it was missed, once more.
 for _ in 1 2 3 4 5 6; do
 	watch apply --apply --duration 4
-	while kill -0 $tuner 2>/dev/null && ! set_is gt 0; do :; done
+	while kill -0 $tuner 2>/dev/null && ! caught; do :; done
 	kill -9 $tuner 2>/dev/null
 	wait $tuner 2>/dev/null
 	ended $guard

@@ -21,3 +21,12 @@ says() {
 		return 1
 	}
 }
+
+# caught: the VM has another setting than 0, and $tuner, which may put it back the next moment,
+# stands still. Needs set_is.
+caught() {
+	set_is gt 0 && kill -STOP $tuner || return
+	set_is gt 0 && return
+	kill -CONT $tuner
+	return 1
+}
