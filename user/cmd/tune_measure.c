@@ -20,9 +20,11 @@
 #include "names.h"
 #include "names_threads.h"
 
-#define QMP_TIMEOUT_NS (2 * (uint64_t)NS_PER_S)
+#define QMP_TIMEOUT_NS	     (2 * (uint64_t)NS_PER_S)
+/* One that nobody looks at is not given up because it had no CPU for a while. */
+#define QMP_WATCH_TIMEOUT_NS (10 * (uint64_t)NS_PER_S)
 /* Walks for changed eventfds, which a guest can make without end. */
-#define WALK_NS	       (100 * NS_PER_MS)
+#define WALK_NS		     (100 * NS_PER_MS)
 
 static int watch_signals(void)
 {
@@ -67,7 +69,8 @@ static int connect_qmp(struct tune *t, struct error *err)
 	}
 	if (ret)
 		return ret;
-	t->qmp = qmp_client_new(t->o->qmp, QMP_TIMEOUT_NS, err);
+	t->qmp =
+		qmp_client_new(t->o->qmp, t->o->watch ? QMP_WATCH_TIMEOUT_NS : QMP_TIMEOUT_NS, err);
 	if (!t->qmp || tune_settings_ask(&t->settings, t->qmp, err))
 		return -EREMOTEIO;
 	if (ours)
