@@ -26,6 +26,8 @@ const char run_help_text[] =
 	"  startdelay=S        wait so many seconds before the first request\n"
 	"  size=N              bytes of the disk that are used\n"
 	"  thinktime=T         fixed:20us, exp:20us, or burst:N@PAUSE: N at once, then a pause\n"
+	"  rate_iops=N         N requests a second, per queue, by the clock, not after others;\n"
+	"                      rate_process=poisson: at random times\n"
 	"  verify=crc32c       check what is read against what was written\n"
 	"  completion=poll     irq, or mixed (sleeps for the last of a burst): how it waits\n"
 	"  flush=N discard=N zeroes=N\n"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * What to ask the disk next: kind, block, think times, limits. Called from load.c's loop with a
- * slot free; knows nothing of rings. Think time is fio's: the queue drains, pauses, goes on.
+ * slot free; knows nothing of rings. Think time is fio's: the queue drains, pauses, goes on. So is
+ * rate_iops: the clock says when, whatever has come back; what finds no slot free is made up for.
  */
 #include "load.h"
 
@@ -58,6 +59,18 @@ static bool load_is_over(const struct load *load, uint64_t now)
 	return now >= load->end_tsc;
 }
 
+static bool clock_allows(struct load *load, struct request_queue *q, uint64_t now)
+{
+	uint64_t interval = load->interval_cycles;
+
+	if (now < q->resume_tsc)
+		return false;
+	if (load->words->rate_process == RATE_POISSON)
+		interval = random_exp(&load->random, interval);
+	q->resume_tsc += interval;
+	return true;
+}
+
 /* May this queue go on, as far as think time is concerned? */
 static bool burst_allows(struct load *load, struct request_queue *q, uint64_t now)
 {
@@ -69,17 +82,27 @@ static bool burst_allows(struct load *load, struct request_queue *q, uint64_t no
 	return true;
 }
 
-bool choose_is_pausing(const struct load *load, const struct request_queue *q)
+static bool allows(struct load *load, struct request_queue *q, uint64_t now)
+{
+	return load->words->rate_iops ? clock_allows(load, q, now) : burst_allows(load, q, now);
+}
+
+static bool is_thinking(const struct load *load, const struct request_queue *q)
 {
 	return load->phase == PHASE_LOAD && load->words->think != THINK_NONE && !q->burst_left &&
 	       !request_in_flight(q);
+}
+
+bool choose_is_pausing(const struct load *load, const struct request_queue *q)
+{
+	return is_thinking(load, q) || (load->phase == PHASE_LOAD && load->words->rate_iops);
 }
 
 void choose_after_completions(struct load *load, struct request_queue *q, uint64_t now)
 {
 	uint64_t pause = load->pause_cycles;
 
-	if (!choose_is_pausing(load, q))
+	if (!is_thinking(load, q))
 		return;
 	if (load->words->think == THINK_EXP)
 		pause = random_exp(&load->random, pause);
@@ -89,7 +112,7 @@ void choose_after_completions(struct load *load, struct request_queue *q, uint64
 static bool choose_load(struct load *load, struct request_queue *q, uint64_t now,
 			struct request *out)
 {
-	if (load_is_over(load, now) || !burst_allows(load, q, now))
+	if (load_is_over(load, now) || !allows(load, q, now))
 		return false;
 	if (load->flush_due) {
 		load->flush_due = false;

@@ -78,9 +78,13 @@ static void init_limits(struct load *load)
 	if (!load->nr_blocks)
 		die(GUEST_EXIT_USAGE, "no block of bs=%lu fits into %lu bytes", words->bs,
 		    words->size ? words->size : capacity);
-	if (!load->clock->khz && (words->runtime_ns || words->think != THINK_NONE))
-		die(GUEST_EXIT_USAGE, "runtime= and thinktime= need the TSC's frequency, which "
-				      "nobody told: give tsc_khz=, or requests= alone");
+	if (!load->clock->khz &&
+	    (words->runtime_ns || words->think != THINK_NONE || words->rate_iops))
+		die(GUEST_EXIT_USAGE, "runtime=, thinktime= and rate_iops= need the TSC's "
+				      "frequency, which nobody told: give tsc_khz=, or requests= "
+				      "alone");
+	if (words->rate_iops)
+		load->interval_cycles = clock_cycles(load->clock, NSEC_PER_SEC / words->rate_iops);
 	load->pause_cycles = clock_cycles(load->clock, words->pause_ns);
 	load->stall_cycles =
 		load->clock->khz ? clock_cycles(load->clock, STALL_NS) : STALL_NS * GUESSED_CYCLES;
@@ -308,6 +312,8 @@ void load_run(struct load *load)
 	load->end_tsc = ~0ull;
 	if (words->runtime_ns)
 		load->end_tsc = load->start_tsc + clock_cycles(load->clock, words->runtime_ns);
+	for (uint32_t i = 0; i < load->nr_queues; i++)
+		load->queues[i].resume_tsc = load->start_tsc;
 	pump(load);
 	/* pump() also returns when a reset is due, with requests in flight. */
 	while (!load->gave_up && in_flight(load)) {

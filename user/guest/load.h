@@ -35,6 +35,7 @@ struct load {
 	uint64_t end_tsc; /* ~0: no limit */
 	uint64_t stall_cycles;
 	uint64_t pause_cycles;
+	uint64_t interval_cycles; /* between requests of a queue, by the clock */
 	uint64_t progress_tsc; /* of the last completion, or of the first submission to an idle
 				  device */
 	uint64_t last_tsc;     /* of the load's last completion */

@@ -17,6 +17,7 @@
 #define DEFAULT_BARS	   0xfe000000
 #define MAX_BARS	   0xff000000
 #define NSEC_PER_SEC	   1000000000ull
+#define MAX_RATE	   1000000
 
 enum word_kind {
 	WORD_COUNT,
@@ -40,6 +41,7 @@ static const char *const rw_names[] = { "read",	     "write",  "randread", "rand
 static const char *const verify_names[] = { "none", "crc32c", NULL };
 static const char *const move_names[] = { "no", "low", "high", NULL };
 static const char *const completion_names[] = { "poll", "irq", "mixed", NULL };
+static const char *const process_names[] = { "linear", "poisson", NULL };
 
 #define WORD(name, kind, min, max, choices)                                                        \
 	{                                                                                          \
@@ -55,6 +57,8 @@ static const struct word table[] = {
 	{ "runtime", WORD_SECONDS, offsetof(struct words, runtime_ns), 1, UINT64_MAX, NULL },
 	{ "startdelay", WORD_SECONDS, offsetof(struct words, startdelay_ns), 0, UINT64_MAX, NULL },
 	{ "thinktime", WORD_THINK, 0, 0, 0, NULL },
+	WORD(rate_iops, WORD_COUNT, 1, MAX_RATE, NULL),
+	WORD(rate_process, WORD_CHOICE, 0, 0, process_names),
 	WORD(verify, WORD_CHOICE, 0, 0, verify_names),
 	WORD(completion, WORD_CHOICE, 0, 0, completion_names),
 	WORD(seed, WORD_COUNT, 0, UINT64_MAX, NULL),
@@ -232,6 +236,9 @@ static void judge(struct words *words)
 	if (words->discard == 1 || words->zeroes == 1)
 		die(GUEST_EXIT_USAGE, "discard= and zeroes= replace each n-th write: n must be 2 "
 				      "or more");
+	if (words->rate_iops && words->think != THINK_NONE)
+		die(GUEST_EXIT_USAGE, "thinktime= and rate_iops=: a request waits for the one "
+				      "before, or for the clock");
 	if (!words->requests && !words->runtime_ns)
 		words->runtime_ns = DEFAULT_RUNTIME_NS;
 }
@@ -277,7 +284,7 @@ void words_parse(struct words *words, const char *cmdline)
 		if (!word)
 			die(GUEST_EXIT_USAGE, "%s=%s: unknown word", name, value);
 		has_rw |= equal(name, "rw");
-		has_think |= equal(name, "thinktime");
+		has_think |= equal(name, "thinktime") || equal(name, "rate_iops");
 		has_completion |= equal(name, "completion");
 		parse_word(words, word, value);
 	}

@@ -27,6 +27,10 @@ enum think_kind {
 	THINK_BURST, /* a pause after burst requests */
 };
 
+/* When requests come that do not wait for others: each so long after the one before, or as a
+ * Poisson process. */
+enum rate_process { RATE_LINEAR, RATE_POISSON };
+
 struct words {
 	uint64_t rw; /* enum load_rw */
 	uint64_t bs;
@@ -38,6 +42,8 @@ struct words {
 	uint64_t think;		/* enum think_kind */
 	uint64_t pause_ns;
 	uint64_t burst;
+	uint64_t rate_iops;    /* requests a second on each queue, by the clock; 0: as they can */
+	uint64_t rate_process; /* enum rate_process */
 	uint64_t verify;     /* 1: crc32c */
 	uint64_t completion; /* enum completion */
 	uint64_t seed;
