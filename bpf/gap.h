@@ -15,8 +15,23 @@
 
 #include "state.h"
 
-/* gap.bpf.c: a global function, verified once. */
+/* What a queue's window held (window.h). */
+struct window {
+	__u64 first_ns;		/* oldest kick that was waiting; 0 = none */
+	__u64 back_ns, left_ns; /* its vCPU, as in kick_state; 0 = not seen */
+	__u64 signal_ns;	/* 0 = not seen */
+	__u64 woke_ns;		/* 0 = nobody was woken, or not this thread */
+};
+
+/* gap.bpf.c: global functions, verified once. */
 int loop_hist_add(__u32 tid, __u32 which, __u64 ns);
+int loop_wait_add(__u32 tid, struct loop_wait *wait);
+
+/* Four seconds and more are all alike. */
+static __always_inline __u32 gap_u32(__u64 ns)
+{
+	return ns < ~0u ? ns : ~0u;
+}
 
 /* It has nothing to do since; if it had nothing to do before, that stands. */
 static __always_inline void gap_dry(struct thread_state *t, __u64 since_ns)
@@ -32,19 +47,28 @@ static __always_inline void gap_woken(struct thread_state *t)
 	t->dry_ns = 0;
 }
 
-/* It has consumed a kick of that time; woken by it, or, before it had slept, dry still. */
-static __always_inline void gap_arrived(struct thread_state *t, __u64 arrival_ns, bool woken,
+/* It has consumed that; woken by it, or, before it had slept, dry still. */
+static __always_inline void gap_arrived(struct thread_state *t, const struct window *w, bool woken,
 					__u64 now)
 {
-	__u64 from = woken && t->wait_ns ? t->wait_ns : t->dry_ns;
+	__u64 from = woken && t->wait_ns ? t->wait_ns : t->dry_ns, arrival_ns = w->first_ns;
+	struct loop_wait wait = { .arrival_ns = arrival_ns };
 
 	t->wait_ns = 0;
 	t->dry_ns = 0;
 	if (!from || arrival_ns <= from)
 		return;
+	wait.gap_ns = gap_u32(arrival_ns - from);
+	if (w->back_ns > from && w->back_ns < arrival_ns)
+		wait.held_ns = gap_u32(w->back_ns - from);
+	if (w->left_ns && w->left_ns < arrival_ns)
+		wait.exit_ns = gap_u32(arrival_ns - w->left_ns);
 	loop_hist_add(t->row.tid, LOOP_GAP, arrival_ns - from);
-	if (woken)
+	if (woken) {
+		wait.wake_ns = gap_u32(since(arrival_ns, now));
 		loop_hist_add(t->row.tid, LOOP_WAKE, since(arrival_ns, now));
+	}
+	loop_wait_add(t->row.tid, &wait);
 }
 
 /* A spin found work, which nothing tells of but the interrupt that ends it. */

@@ -28,6 +28,7 @@ __u64 losses[LOSSES] = {};
 __u32 gone = 0;
 __u32 threads_used = 0, kicks_used = 0, unknown_used = 0, pasts = 0, loops_used = 0;
 struct trace_seen seen = {};
+struct loop_waits loop_waits = {};
 struct queue_binding binding = {};
 __u32 consumers_used = 0;
 __u32 rows_bound = 0;

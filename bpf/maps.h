@@ -37,6 +37,11 @@ struct thread_state {
 	__u64 kick_signal_ns; /* first eventfd_signal since; 0 = none, or not hooked */
 	__u64 inferred_ns;    /* a wake that was taken for its signal; 0 = none */
 	__u64 early_woke_ns;  /* a wake before the kick was told (kvm_fast_mmio tells it last) */
+	__u64 back_ns;	      /* in the guest again from a kick; 0 = none, or not seen */
+	__u32 in_kick;	      /* 1 = not yet */
+	__u32 switch_ns;      /* gap.bpf.c: what a write of PVM's takes */
+	__u64 left_ns;	      /* of PVM: it has left the guest; 0 = it is there, or not seen */
+	__u64 msr_ns;	      /* of PVM: read on the way into the guest; 0 = not yet */
 
 	/* as a loop: the last wake by a kick, and how it went on */
 	__u64 wake_signal_ns, wake_waking_ns, wake_runnable_ns, wake_oncpu_ns;
@@ -230,6 +235,7 @@ extern __u64 losses[LOSSES];
 extern __u32 gone; /* 1 = the VMM has ended: its number may be another process's by now */
 extern __u32 threads_used, kicks_used, unknown_used, pasts, loops_used;
 extern struct trace_seen seen;
+extern struct loop_waits loop_waits;
 extern struct queue_binding binding; /* argument of ho_bind */
 extern __u32 consumers_used;
 extern __u32 rows_bound;		      /* that have a queue */

@@ -97,6 +97,7 @@ int ho_kvm_entry(struct bpf_raw_tracepoint_args *ctx)
 	if (!t)
 		return 0;
 	disarm(t);
+	vcpu_back(t);
 	t->in_exit = 0;
 	t->row.vcpu.entries++;
 	/* x86: the local APIC's id is the vCPU's unless the guest renumbers it, which nobody does.

@@ -22,13 +22,17 @@ static __always_inline void disarm(struct thread_state *t)
 }
 
 /* A window that is open already: this kick's signal finds another's in the eventfd. */
-static __always_inline void kick_count(struct kick_state *state, __u64 now)
+static __always_inline void kick_count(struct kick_state *state, const struct thread_state *t,
+				       __u64 now)
 {
 	ADD(state->kicks, 1);
-	if (ADD(state->pending, 1))
+	if (ADD(state->pending, 1)) {
 		ADD(state->coalesced, 1);
-	else
+	} else {
 		state->first_ns = now;
+		state->first_back_ns = t->back_ns;
+		state->first_left_ns = t->in_exit ? t->exit_ns : t->left_ns;
+	}
 	state->last_ns = now;
 }
 
@@ -64,13 +68,24 @@ static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 b
 	t->armed = 1;
 	t->told = 1;
 	t->untracked = !state;
+	t->in_kick = 1;
 	if (!state) {
 		t->row.vcpu.untracked++;
 		return;
 	}
-	kick_count(state, now);
+	kick_count(state, t, now);
 	if (t->in_exit)
 		kick_add(state, STAGE_EXIT, since(t->exit_ns, now));
+}
+
+/* It goes on in the guest, or is about to. */
+static __always_inline void vcpu_back(struct thread_state *t)
+{
+	t->left_ns = 0;
+	if (!t->in_kick)
+		return;
+	t->in_kick = 0;
+	t->back_ns = bpf_ktime_get_ns();
 }
 
 /* The write signals an eventfd: a queue's, surely. Process context. */
@@ -85,7 +100,7 @@ static __always_inline struct kick_state *vcpu_kick_state(struct thread_state *t
 		return NULL;
 	t->untracked = 0;
 	t->row.vcpu.untracked--;
-	kick_count(state, t->kick_ns);
+	kick_count(state, t, t->kick_ns);
 	return state;
 }
 

@@ -19,12 +19,6 @@ static __always_inline __u64 later(__u64 a, __u64 b)
 
 #define SIGNALS_ALL (~0ull >> 1) /* how many is not known: all that are waiting */
 
-struct window {
-	__u64 first_ns;	 /* oldest kick that was waiting; 0 = none */
-	__u64 signal_ns; /* 0 = not seen */
-	__u64 woke_ns;	 /* 0 = nobody was woken, or not this thread */
-};
-
 /*
  * Takes `signals` kicks out of the window, and returns what was in it; *left is what KVM has
  * signalled since the read. A vCPU may kick at this very moment: then it is looked at anew, and
@@ -53,7 +47,7 @@ static __always_inline struct window window_close(struct kick_state *state, __u3
 						  __u64 signals, __u64 now)
 {
 	__u64 signal_ns = state->signal_ns, woke_ns = state->woke_ns, first_ns = state->first_ns;
-	struct window w = {};
+	struct window w = { .back_ns = state->first_back_ns, .left_ns = state->first_left_ns };
 	__u64 left, taken;
 
 	taken = window_take(state, signals, now, &left);
@@ -113,7 +107,7 @@ static __always_inline void arrived(struct kick_state *state, struct thread_stat
 		kick_add(state, STAGE_DISPATCH, since(later(since_ns, w->signal_ns), now));
 	/* Of our own VMM the page has what a spin found. */
 	if (w->first_ns && (woken || config.foreign))
-		gap_arrived(t, w->first_ns, woken, now);
+		gap_arrived(t, w, woken, now);
 	if (w->first_ns && now > since_ns && now - since_ns > config.lost_after_ns)
 		ADD(state->lost, 1);
 	else if (woken)

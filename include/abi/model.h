@@ -95,6 +95,9 @@ struct kick_state {
 	 * kicks.
 	 */
 	__u64 coalesced, met_asleep, met_awake;
+	/* Of the oldest kick of this window: since when its vCPU was back in the guest from the
+	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen. */
+	__u64 first_back_ns, first_left_ns;
 };
 
 /*
@@ -246,6 +249,24 @@ enum loop_hist {
 	LOOP_HISTS = 3,
 };
 
+/* The newest of them as they were, of all loops, in the order in which they ended. */
+struct loop_wait {
+	__u64 arrival_ns;
+	__u32 tid;
+	__u32 gap_ns;
+	/* Of the gap, its begin: the vCPU whose kick ended it was still carrying out the one
+	 * before; its end: the vCPU had left the guest. 0 = none, or not seen. */
+	__u32 held_ns, exit_ns;
+	__u32 wake_ns; /* 0 = it did not sleep */
+	__u32 pad;
+};
+
+#define LOOP_WAITS 16384 /* a power of two */
+struct loop_waits {
+	__u64 n; /* ever; the newest is at (n - 1) % LOOP_WAITS */
+	struct loop_wait wait[LOOP_WAITS];
+};
+
 struct vcpu_state {
 	__u64 exits;   /* kvm_exit; 0 where the tracepoint never fires: evidence absent */
 	__u64 entries; /* kvm_entry */
@@ -314,7 +335,7 @@ enum loss {
 #define MODEL_MAX_CONSUMERS 64 /* that are no threads of the VMM's */
 
 _Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 3 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 5 * 8, "map layout is ABI");
 _Static_assert(sizeof(struct queue_state) == 9 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");

@@ -83,6 +83,12 @@ struct stats_loop {
 /* Legs of a request that only user space sees. */
 enum stats_leg { STATS_LEG_SERVICE = 0, STATS_LEG_IO = 1, STATS_LEG_IRQ = 2, STATS_LEGS = 3 };
 
+/*
+ * What turning notifications off does: by a flag at once; with EVENT_IDX in a split ring nothing is
+ * written, so the next request is kicked for still.
+ */
+enum stats_ring { STATS_RING_UNKNOWN = 0, STATS_RING_FLAG = 1, STATS_RING_SPLIT_EVENT_IDX = 2 };
+
 struct stats_queue {
 	__u32 seq;
 	__u32 used;		     /* 0 = free row */
@@ -111,7 +117,8 @@ struct stats_queue {
 	__u64 interrupts;      /* irqfd signalled */
 	__u64 interrupts_suppressed;
 	__u64 errors; /* defects and failed requests */
-	__u64 reserved[7];
+	__u64 ring;   /* enum stats_ring, as negotiated */
+	__u64 reserved[6];
 
 	struct hist leg[STATS_LEGS]; /* while armed; see STATS_POLLED_PER_TIMED */
 };

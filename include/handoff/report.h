@@ -37,6 +37,7 @@ struct report_queue {
 	char loop[STATS_NAME_LEN]; /* id of the loop that serves it now */
 	uint32_t loop_index;	   /* into report.loop */
 	bool ioeventfd;
+	enum stats_ring ring;
 	/* Of device and queue; inferred: a guess, by name_reason. */
 	enum evidence name_evidence;
 	char name_reason[REPORT_TEXT];
@@ -224,6 +225,10 @@ struct report {
 	/* Of that, what the programs on a kick's way took, for each kick: at most, since they run
 	 * for other exits and wakes too; < 0 = unknown. */
 	double tracer_kick_ns;
+	/* Waits of all loops as they were, the newest, oldest first; waits_total: there were. */
+	uint64_t waits_total;
+	uint32_t n_waits;
+	struct loop_wait wait[LOOP_WAITS];
 	uint32_t n_alarms;
 	uint64_t alarms_total; /* if more: those that last are kept, then the newest */
 	struct report_alarm alarm[REPORT_ALARMS];

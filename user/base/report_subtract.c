@@ -155,6 +155,18 @@ static void subtract_handovers(struct report *out, const struct report *before)
 		}                                                                                  \
 	} while (0)
 
+/* The newest stay. */
+static void subtract_waits(struct report *out, const struct report *before)
+{
+	uint32_t gone = 0;
+
+	take(&out->waits_total, before->waits_total);
+	if (out->n_waits > out->waits_total)
+		gone = out->n_waits - (uint32_t)out->waits_total;
+	out->n_waits -= gone;
+	memmove(out->wait, out->wait + gone, out->n_waits * sizeof(out->wait[0]));
+}
+
 void report_subtract(struct report *out, const struct report *now, const struct report *before)
 {
 	const struct report_queue *q;
@@ -192,6 +204,7 @@ void report_subtract(struct report *out, const struct report *now, const struct 
 		if (v)
 			subtract_vcpu(&out->vcpu[i], v);
 	}
+	subtract_waits(out, before);
 	take(&out->alarms_total, before->alarms_total);
 	subtract_io(&out->io, &before->io);
 	subtract_handovers(out, before);

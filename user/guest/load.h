@@ -36,11 +36,11 @@ struct load {
 	uint64_t stall_cycles;
 	uint64_t pause_cycles;
 	uint64_t interval_cycles; /* between requests of a queue, by the clock */
-	uint64_t progress_tsc; /* of the last completion, or of the first submission to an idle
-				  device */
-	uint64_t last_tsc;     /* of the load's last completion */
-	uint64_t next_block;   /* sequential kinds, and PHASE_VERIFY */
-	uint64_t issued;       /* reads and writes of PHASE_LOAD */
+	uint64_t progress_tsc;	  /* of the last completion, or of the first submission to an idle
+				     device */
+	uint64_t last_tsc;	  /* of the load's last completion */
+	uint64_t next_block;	  /* sequential kinds, and PHASE_VERIFY */
+	uint64_t issued;	  /* reads and writes of PHASE_LOAD */
 	uint64_t writes_issued;
 	bool flush_due;
 

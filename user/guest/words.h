@@ -44,8 +44,8 @@ struct words {
 	uint64_t burst;
 	uint64_t rate_iops;    /* requests a second on each queue, by the clock; 0: as they can */
 	uint64_t rate_process; /* enum rate_process */
-	uint64_t verify;     /* 1: crc32c */
-	uint64_t completion; /* enum completion */
+	uint64_t verify;       /* 1: crc32c */
+	uint64_t completion;   /* enum completion */
 	uint64_t seed;
 	uint64_t size;	    /* span in bytes; 0: the whole disk */
 	uint64_t rwmixread; /* percent, for the mixed kinds */

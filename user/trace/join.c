@@ -248,6 +248,7 @@ static void join_queue(struct tracer *t, struct report *r, unsigned int i, int64
 	q->queue = now->queue;
 	q->gpa = now->gpa;
 	q->ioeventfd = now->ioeventfd;
+	q->ring = (enum stats_ring)now->ring;
 	seen = join_kicks(t, q, i, now_ns);
 	/* A row of the page; join_loops makes it a row of the report. */
 	q->loop_index = serving_loop(t, i);

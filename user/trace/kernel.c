@@ -104,6 +104,11 @@ static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PRO
 		snprintf(why, size, "not asked for: --uprobes");
 		return false;
 	}
+	if ((p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) &&
+	    access("/sys/module/kvm_pvm", F_OK)) {
+		snprintf(why, size, "not needed: only PVM tells of exits by MSRs");
+		return false;
+	}
 	if (p == PROGRAM_RING_READ && k->variants.ring_args == RING_ARGS_NONE) {
 		snprintf(why, size, "this kernel does not say whose request is completed");
 		return false;

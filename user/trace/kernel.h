@@ -135,6 +135,8 @@ struct kernel_view {
 	const struct hist *hists;
 	/* Likewise; MODEL_MAX_LOOPS rows of LOOP_HISTS. */
 	const struct hist *loop_hists;
+	/* Likewise, one; NULL = there are none. */
+	const struct loop_waits *waits;
 };
 
 /* Refills view (zeroed before its first use). 0 or -errno: memory is short, or a map cannot be
@@ -149,6 +151,9 @@ void kernel_stage_hist(const struct kernel_view *view, uint32_t row, enum stage 
 /* One of a thread's own; empty if it has none. */
 void kernel_loop_hist(const struct kernel_view *view, const struct thread_row *thread,
 		      enum loop_hist which, struct hist *out);
+/* Copies the waits into out (LOOP_WAITS), oldest first, and returns how many; *total: there were.
+ */
+uint32_t kernel_waits(const struct kernel_view *view, struct loop_wait *out, uint64_t *total);
 /* A histogram as the programs keep it (abi/model.h) into an ordinary one. */
 void kernel_hist_read(const struct hist *shared, struct hist *out);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
+#include <handoff/compiler.h>
 #include <handoff/hist.h>
 
 /* Room for one more in a growing array. */
@@ -131,6 +132,7 @@ int kernel_read(struct kernel *k, struct kernel_view *view)
 		return ret;
 	view->hists = k->hists;
 	view->loop_hists = k->loop_hists;
+	view->waits = &k->skel->bss->loop_waits;
 	if (k->config.foreign) {
 		memcpy(view->queue, k->queues, sizeof(view->queue));
 		read_votes(k, view);
@@ -189,6 +191,28 @@ void kernel_loop_hist(const struct kernel_view *view, const struct thread_row *t
 		kernel_hist_read(&view->loop_hists[(place - 1) * LOOP_HISTS + which], out);
 	else
 		memset(out, 0, sizeof(*out));
+}
+
+/* What was overwritten meanwhile is taken out again. */
+uint32_t kernel_waits(const struct kernel_view *view, struct loop_wait *out, uint64_t *total)
+{
+	uint64_t i, first, kept;
+	uint32_t n = 0;
+
+	*total = 0;
+	if (!view->waits)
+		return 0;
+	*total = __atomic_load_n(&view->waits->n, __ATOMIC_ACQUIRE);
+	first = *total > LOOP_WAITS ? *total - LOOP_WAITS : 0;
+	for (i = first; i < *total; i++)
+		out[n++] = view->waits->wait[i % LOOP_WAITS];
+	kept = __atomic_load_n(&view->waits->n, __ATOMIC_ACQUIRE);
+	kept = kept > LOOP_WAITS ? MIN(kept - LOOP_WAITS, *total) : 0;
+	if (kept <= first)
+		return n;
+	n = (uint32_t)(*total - kept);
+	memmove(out, out + (kept - first), n * sizeof(*out));
+	return n;
 }
 
 const struct thread_row *kernel_view_thread(const struct kernel_view *view, uint32_t tid)

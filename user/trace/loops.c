@@ -224,6 +224,7 @@ void join_loops(struct tracer *t, struct report *r, int64_t now_ns)
 		join_loop(t, r, &r->loop[r->n_loops++], i, now_ns);
 	}
 	name_queue_loops(r, index);
+	r->n_waits = kernel_waits(&t->view, r->wait, &r->waits_total);
 }
 
 /* By their threads and not by n_vcpus, which a VMM that ends takes back: who ran is to be told. */

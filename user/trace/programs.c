@@ -58,6 +58,9 @@ const struct program_info programs[PROGRAMS] = {
 			     false },
 	[PROGRAM_POSTED] = { "ho_posted_irq", PROGRAM_RAW_TP, "kvm_apicv_accept_irq", "enter",
 			     true },
+	/* Where KVM is PVM, for the what-if curve (gap.bpf.c). */
+	[PROGRAM_READ_MSR] = { "ho_read_msr", PROGRAM_RAW_TP, "read_msr", "waits", true },
+	[PROGRAM_WRITE_MSR] = { "ho_write_msr", PROGRAM_RAW_TP, "write_msr", "waits", true },
 	[PROGRAM_KVM_ENTRY] = { "ho_kvm_entry", PROGRAM_RAW_TP, "kvm_entry", "enter", false },
 	[PROGRAM_KVM_EXIT] = { "ho_kvm_exit", PROGRAM_RAW_TP, "kvm_exit", "exit", false },
 	[PROGRAM_EXIT_REASON] = { "ho_exit_reason", PROGRAM_RAW_TP, "kvm_exit", "exit reasons",
@@ -92,6 +95,8 @@ bool program_on_kick(enum program p)
 	case PROGRAM_SIGNAL_KP:
 	case PROGRAM_IOEVENTFD:
 	case PROGRAM_IOEVENTFD_KP:
+	case PROGRAM_READ_MSR:
+	case PROGRAM_WRITE_MSR:
 	case PROGRAM_KVM_ENTRY:
 	case PROGRAM_KVM_EXIT:
 	case PROGRAM_EXIT_REASON:

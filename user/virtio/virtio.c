@@ -128,6 +128,9 @@ static void start_rings(struct VirtIODevice *vdev)
 		vq->layout.indirect = virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC);
 		vq->layout.packed = virtio_has_feature(vdev, VIRTIO_F_RING_PACKED);
 		vq->layout.max_chain = vdev->max_queue_size;
+		stats_set(&vq->stats->ring, vq->layout.event_idx && !vq->layout.packed
+						    ? STATS_RING_SPLIT_EVENT_IDX
+						    : STATS_RING_FLAG);
 		defect = vring_start(&vq->vring, vdev->ram, &vq->layout);
 		if (defect) {
 			stats_inc(&vq->stats->errors);
