@@ -14,6 +14,18 @@
 struct poll_replay {
 	int64_t wake_ns;      /* from an arrival to the loop's seeing it, if it slept */
 	const int64_t *wakes; /* as many as gaps, instead of wake_ns; NULL: all alike */
+	/* As many as gaps, and instead of each if a spin caught the work before it: that came
+	 * without a kick, and was seen at once. NULL: the same. */
+	const int64_t *after_hit;
+	/* After each wait's work a turn that has bottom halves to run, and finds them so soon; 0 =
+	 * there is none. */
+	int64_t turn_ns;
+	/*
+	 * The first work that a spin finds is kicked for all the same (a split ring with EVENT_IDX,
+	 * whose avail_event stays behind): the eventfd then ends the next sleep at once, which the
+	 * policy takes for a wait, and the loop spins anew.
+	 */
+	bool kick_lingers;
 	/* After a sleep the loop is told when the work arrived, or it is told when it saw it and
 	 * takes that for the truth, or it knows that it is told nothing. */
 	bool stamps, unknown;

@@ -4,6 +4,9 @@
 
 #include <handoff/compiler.h>
 
+/* From the end of a spin to seeing, by a system call, what is there already. */
+#define POLL_LOOK_NS 2000
+
 static void judge(const struct poll_policy *policy, const struct poll_params *params,
 		  struct poll_state *state, struct poll_handler_state *handler,
 		  const struct poll_wait *wait)
@@ -13,32 +16,74 @@ static void judge(const struct poll_policy *policy, const struct poll_params *pa
 	policy->loop_waited(state, params, wait);
 }
 
+static void judge_turn(const struct poll_policy *policy, const struct poll_params *params,
+		       struct poll_state *state, struct poll_handler_state *handler, int64_t ns)
+{
+	const struct poll_wait turn = { .block_ns = ns, .arrival_ns = ns };
+
+	if (policy->handler_waited)
+		policy->handler_waited(state, handler, params, &turn, false);
+	policy->loop_waited(state, params, &turn);
+}
+
+struct player {
+	const struct poll_policy *policy;
+	const struct poll_params *params;
+	const struct poll_replay *how;
+	struct poll_state state;
+	struct poll_handler_state handler;
+	struct poll_replay_result r;
+	bool kick_lingers;
+};
+
+static void wait_out(struct player *p, int64_t gap_ns, int64_t seen_ns, bool slept)
+{
+	struct poll_wait wait = { .block_ns = gap_ns, .arrival_ns = gap_ns };
+
+	p->r.spun += (double)MIN(gap_ns, p->state.poll_ns);
+	if (slept) {
+		wait.block_ns = seen_ns;
+		wait.arrival_ns = p->how->stamps ? gap_ns : p->how->unknown ? -1 : seen_ns;
+		wait.spun_ns = p->state.poll_ns;
+		wait.slept = true;
+	}
+	judge(p->policy, p->params, &p->state, &p->handler, &wait);
+}
+
+static bool play(struct player *p, int64_t gap_ns, int64_t wake_ns)
+{
+	int64_t early_ns = p->state.poll_ns + POLL_LOOK_NS;
+	bool hit;
+
+	if (p->kick_lingers && gap_ns > early_ns) {
+		wait_out(p, early_ns, early_ns, true);
+		p->kick_lingers = false;
+		gap_ns -= early_ns;
+	}
+	/* What comes at once is slept for, too, by a loop that does not spin. */
+	hit = p->state.poll_ns && gap_ns <= p->state.poll_ns;
+	p->r.hits += hit;
+	p->kick_lingers = hit && p->how->kick_lingers;
+	wait_out(p, gap_ns, gap_ns + wake_ns, !hit);
+	if (p->how->turn_ns)
+		judge_turn(p->policy, p->params, &p->state, &p->handler, p->how->turn_ns);
+	return hit;
+}
+
 struct poll_replay_result poll_replay(const struct poll_policy *policy,
 				      const struct poll_params *params,
 				      const struct poll_replay *how, const int64_t *gaps, size_t n)
 {
-	struct poll_handler_state handler = { 0 };
-	struct poll_replay_result r = { .waits = n };
-	struct poll_state state = { 0 };
+	struct player p = { policy, params, how, .r = { .waits = n } };
+	bool hit = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		int64_t gap = MAX(gaps[i], (int64_t)0), spin = state.poll_ns;
-		int64_t wake = how->wakes ? how->wakes[i] : how->wake_ns;
-		bool hit = gap <= spin;
-		struct poll_wait wait = { .block_ns = gap, .arrival_ns = gap };
+		int64_t gap = MAX(hit && how->after_hit ? how->after_hit[i] : gaps[i], (int64_t)0);
 
-		r.hits += hit;
-		r.spun += (double)MIN(gap, spin);
-		r.clairvoyant += (double)MIN(gap, params->block_cost_ns);
-		if (!hit) {
-			wait.block_ns = gap + wake;
-			wait.arrival_ns = how->stamps ? gap : how->unknown ? -1 : wait.block_ns;
-			wait.spun_ns = spin;
-			wait.slept = true;
-		}
-		judge(policy, params, &state, &handler, &wait);
+		p.r.clairvoyant += (double)MIN(gap, params->block_cost_ns);
+		hit = play(&p, gap, how->wakes ? how->wakes[i] : how->wake_ns);
 	}
-	r.cost = r.spun + (double)(r.waits - r.hits) * (double)params->block_cost_ns;
-	return r;
+	p.r.cost = p.r.spun + (double)(p.r.waits - p.r.hits) * (double)params->block_cost_ns;
+	return p.r;
 }
