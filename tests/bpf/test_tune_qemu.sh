@@ -207,8 +207,8 @@ hits() {
 		/virtio_queue_notify/ { n++; hits += hit; hit = 0 }
 		END { print n ? hits / n : -1 }'
 }
-# What is predicted must be within 5 points of what QEMU then does; where the kick's exit cannot be
-# seen, of what it may be at most.
+# What is predicted must be within 5 points of what QEMU then does: of a range, since nobody tells
+# whether the ring is one that kicks for a spin's first find.
 foretold() {
 	jq -ne --argjson measured "$3" --slurpfile doc "$tmp/$1.json" '$doc[0].loops[] |
 		select(.id == "io0") | .curve[] | select(.max_ns == '"$2"') |
@@ -243,7 +243,7 @@ honest() {
 	qemu_kill
 }
 honest fixed fixed:60us 32768 256000
-honest exp exp:100us 32768 768000
-honest short exp:20us 256000
+honest exp exp:100us 64000 256000 768000
+honest short exp:20us 32768 96000 256000
 
 done_testing

@@ -13,12 +13,11 @@
 #include <handoff/hist.h>
 #include <handoff/poll_policy.h>
 #include <handoff/report.h>
+#include "arrivals.h"
 #include "curve.h"
 
 /* Less than this is not worth a change: noise between two measurements is more. */
 #define WORTH	      0.03
-/* Of the loop's time at work, below which nothing can be told of when work arrives. */
-#define BUSY_LEAST    0.03
 /* Two points of hits apart are as good as the same to a budget. */
 #define SAME_HITS     0.005
 /* Of the waits, those that may be shorter than any exit: found late, or torn. */
@@ -34,37 +33,31 @@ static double share(double part, double whole)
 	return whole > 0 ? part / whole : 0;
 }
 
-struct kicks {
-	double all, busy;
-};
-
-/* Of the loop's queues: those that met it at work, or a signal that was waiting. */
-static struct kicks kicks_of(const struct report *r, const struct report_loop *l)
+/* Of all its waits, if they know. */
+static double exit_of_waits(const struct report *r, const struct report_loop *l)
 {
-	uint32_t index = (uint32_t)(l - r->loop), i;
-	struct kicks k = { 0 };
+	double sum = 0, n = 0;
+	uint32_t i;
 
-	for (i = 0; i < r->n_queues; i++) {
-		const struct report_queue *q = &r->queue[i];
-
-		if (q->loop_index != index || q->met_evidence == EVIDENCE_ABSENT)
+	for (i = 0; i < r->n_waits; i++) {
+		if (r->wait[i].tid != l->tid)
 			continue;
-		k.all += (double)q->kicks;
-		k.busy += (double)(q->kicks_awake + q->kicks_coalesced);
+		if (!r->wait[i].exit_ns)
+			return 0;
+		sum += r->wait[i].exit_ns;
+		n++;
 	}
-	return k;
+	return share(sum, n);
 }
 
-/* Work that comes by itself comes while the loop is at work as often as it is at work. */
-static enum advice_arrivals arrivals_of(const struct report *r, const struct report_loop *l)
+static void take_exit(struct advice *a, const struct report *r, const struct report_loop *l)
 {
-	struct kicks k = kicks_of(r, l);
-	double busy_ns = (double)l->wake_hist.sum_ns + (double)l->handling_ns;
-	double busy = MIN(share(busy_ns, (double)r->duration_ns), 1.0);
+	bool measured = l->stage[STAGE_EXIT].evidence == EVIDENCE_EXACT;
 
-	if (k.all < ADVICE_MIN_GAPS || busy < BUSY_LEAST)
-		return ARRIVALS_UNKNOWN;
-	return share(k.busy, k.all) < busy / 4 ? ARRIVALS_CLOSED : ARRIVALS_OPEN;
+	a->exit_ns = measured ? mean_ns(&l->stage[STAGE_EXIT].hist) : exit_of_waits(r, l);
+	a->exit_most_ns = a->exit_ns;
+	if (!measured && a->exit_ns <= 0)
+		a->exit_most_ns = (double)hist_quantile_ns(&l->gap_hist, EXIT_PERMILLE);
 }
 
 static void take_facts(struct advice *a, const struct report *r, const struct report_loop *l,
@@ -85,10 +78,7 @@ static void take_facts(struct advice *a, const struct report *r, const struct re
 	a->gap_p50_ns = (double)hist_quantile_ns(&l->gap_hist, 500);
 	a->gap_p90_ns = (double)hist_quantile_ns(&l->gap_hist, 900);
 	a->wake_ns = mean_ns(&l->wake_hist);
-	a->exit_ns = mean_ns(&l->stage[STAGE_EXIT].hist);
-	a->exit_most_ns = l->stage[STAGE_EXIT].evidence == EVIDENCE_EXACT
-				  ? a->exit_ns
-				  : (double)hist_quantile_ns(&l->gap_hist, EXIT_PERMILLE);
+	take_exit(a, r, l);
 	a->block_cost_ns = POLL_BLOCK_COST_NS + mean_ns(&l->stage[STAGE_SIGNAL].hist) + a->exit_ns +
 			   goal->latency_weight * a->wake_ns;
 	a->arrivals = arrivals_of(r, l);
@@ -202,8 +192,7 @@ static void say_sure(struct advice *a)
 	char unseen[64] = "";
 
 	if (most > p + points / 100)
-		snprintf(unseen, sizeof(unseen), " (to %.1f%%: a kick's exit is not seen here)",
-			 most * 100);
+		snprintf(unseen, sizeof(unseen), " (to %.1f%%: not all is seen here)", most * 100);
 	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points%s; %s",
 		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points, unseen,
 		 kinds[a->arrivals]);
@@ -230,7 +219,7 @@ void advise(const struct report *interval, const struct report_loop *loop, const
 	a->today = ADVICE_POINTS;
 	if (lacks_facts(a, loop))
 		return;
-	if (curve_fill(a, &loop->gap_hist, &loop->wake_hist, policy)) {
+	if (curve_fill(a, interval, loop, policy)) {
 		snprintf(a->why, sizeof(a->why), "out of memory");
 		return;
 	}

@@ -1,76 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * See curve.h. Not what a fixed spin would do: a policy that learns forgets after each long wait,
- * and finds less. So waits are drawn from the histogram, the same ones for each candidate and in
- * each run, and the policy is played on them.
+ * and finds less. So it is played on the waits (waits.h).
  */
 #include "curve.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <handoff/compiler.h>
 #include <handoff/poll_policy.h>
 #include <handoff/poll_replay.h>
+#include "waits.h"
 
-#define WAITS 20000 /* a hit share to within a point */
-
-/* Drawn from what was measured. */
-struct waits {
-	int64_t gap[WAITS], wake[WAITS];
-	int64_t short_gap[WAITS]; /* if the kick's exit takes as long as it may */
-};
+#define QEMU_TURN_NS 300
 
 static const int64_t candidates[] = { 0,      2000,   4000,   8000,   16000,  24000,
 				      32768,  48000,  64000,  96000,  128000, 192000,
 				      256000, 384000, 512000, 768000, 1000000 };
-
-/* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-/* The time that so many others (0 .. total - 1) are shorter than; evenly within its bucket. */
-static int64_t time_at(const struct hist *h, uint64_t rank)
-{
-	uint64_t low, high, seen = 0;
-	unsigned int i;
-
-	for (i = 0; i < HIST_BUCKETS - 1 && seen + h->bucket[i] <= rank; i++)
-		seen += h->bucket[i];
-	low = i ? hist_upper(i - 1) + 1 : 0;
-	high = MIN(hist_upper(i), h->max_ns);
-	if (high <= low || !h->bucket[i])
-		return (int64_t)low;
-	return (int64_t)(low + (uint64_t)((double)(high - low) * (double)(rank - seen) /
-					  (double)h->bucket[i]));
-}
-
-static uint64_t total_of(const struct hist *h)
-{
-	uint64_t n = 0;
-	unsigned int i;
-
-	for (i = 0; i < HIST_BUCKETS; i++)
-		n += h->bucket[i];
-	return n;
-}
-
-/* Each less by so much. */
-static void draw(const struct hist *h, uint64_t seed, double less_ns, int64_t ns[WAITS])
-{
-	uint64_t state = seed, total = total_of(h), rank;
-	unsigned int i;
-
-	for (i = 0; i < WAITS; i++) {
-		rank = (uint64_t)((unsigned __int128)next_random(&state) * total >> 64);
-		ns[i] = MAX(time_at(h, rank) - (int64_t)less_ns, (int64_t)0);
-	}
-}
 
 /*
  * Of a closed loop the time that a wake takes goes into the time from one wait to the next: what is
@@ -87,32 +34,77 @@ static double rate_at(const struct advice *a, double slept_share, double slept_t
 	return 1e9 / MAX(cycle_ns - saved, cycle_ns / 20);
 }
 
-static void fill_point(struct advice_point *p, const struct advice *a,
-		       const struct poll_policy *policy, const struct waits *waits,
-		       double slept_share)
+/* What of a loop is not known here is played either way. */
+struct unknown {
+	double exit_ns[2];
+	bool lingers[2];
+	int exits, rings; /* how many of each */
+	int64_t turn_ns;
+};
+
+static void list_unknown(struct unknown *u, const struct advice *a, const struct report *r,
+			 const struct report_loop *loop, const struct poll_policy *policy)
 {
-	const struct poll_replay how = { .wakes = waits->wake };
-	struct poll_params params = { .max_ns = p->max_ns,
+	bool flag = false, lingers = false;
+	uint32_t i;
+
+	for (i = 0; i < r->n_queues; i++) {
+		if (r->queue[i].loop_index != (uint32_t)(loop - r->loop))
+			continue;
+		flag |= r->queue[i].ring != STATS_RING_SPLIT_EVENT_IDX;
+		lingers |= r->queue[i].ring != STATS_RING_FLAG;
+	}
+	*u = (struct unknown){ .exit_ns = { a->exit_ns, a->exit_most_ns },
+			       .lingers = { lingers && !flag, lingers },
+			       .exits = a->exit_most_ns > a->exit_ns ? 2 : 1,
+			       .rings = lingers && flag ? 2 : 1 };
+	/* QEMU's rule judges the turn, too, in which the guest is told that its request is done. */
+	if (!strcmp(r->vmm_kind, "qemu") && policy == &poll_policy_qemu)
+		u->turn_ns = QEMU_TURN_NS;
+}
+
+static struct poll_replay_result play(const struct advice *a, const struct poll_policy *policy,
+				      int64_t max_ns, const struct waits *w, bool lingers,
+				      int64_t turn_ns)
+{
+	const struct poll_replay how = { .wakes = w->wake,
+					 .after_hit = w->after_hit,
+					 .kick_lingers = lingers,
+					 .turn_ns = turn_ns };
+	struct poll_params params = { .max_ns = max_ns,
 				      .block_cost_ns = (int64_t)a->block_cost_ns };
-	struct poll_replay_result r;
-	double rate, slept;
 
 	/* Its defaults are in range. */
 	(void)!poll_params_complete(policy, &params, NULL);
-	r = poll_replay(policy, &params, &how, waits->gap, WAITS);
-	p->hit_share = (double)r.hits / WAITS;
-	p->hit_most = p->hit_share;
-	if (a->exit_most_ns > a->exit_ns)
-		p->hit_most =
-			(double)poll_replay(policy, &params, &how, waits->short_gap, WAITS).hits /
-			WAITS;
+	return poll_replay(policy, &params, &how, w->gap, w->n);
+}
+
+static void fill_point(struct advice_point *p, const struct advice *a,
+		       const struct poll_replay_result *r, double slept_share)
+{
+	double n = (double)r->waits, rate, slept;
+
+	p->hit_share = (double)r->hits / n;
 	slept = 1 - p->hit_share;
-	p->spun_ns = r.spun / WAITS;
+	p->spun_ns = r->spun / n;
 	p->late_ns = slept * a->wake_ns;
 	p->cost_ns = p->spun_ns + slept * a->block_cost_ns;
 	rate = rate_at(a, slept_share, slept);
 	p->cpu = rate * p->spun_ns / 1e9;
 	p->kicks = rate * slept;
+}
+
+/* The point is the one that finds least. */
+static void take_play(struct advice_point *p, const struct advice *a,
+		      const struct poll_replay_result *r, double slept_share, bool first)
+{
+	double hits = (double)r->hits / (double)r->waits;
+
+	if (first)
+		p->hit_most = hits;
+	p->hit_most = MAX(p->hit_most, hits);
+	if (first || hits < p->hit_share)
+		fill_point(p, a, r, slept_share);
 }
 
 /* Where the curve bends: farthest above the straight line from end to end, as the candidates stand
@@ -157,21 +149,29 @@ static void list_candidates(struct advice *a)
 	}
 }
 
-int curve_fill(struct advice *a, const struct hist *gaps, const struct hist *wakes,
+int curve_fill(struct advice *a, const struct report *interval, const struct report_loop *loop,
 	       const struct poll_policy *policy)
 {
 	struct waits *waits = malloc(sizeof(*waits));
 	double slept_share = MIN((double)a->wakes / (double)a->gaps, 1.0);
+	struct poll_replay_result r;
+	struct unknown u;
 	uint32_t i;
+	int e;
 
 	if (!waits)
 		return -ENOMEM;
 	list_candidates(a);
-	draw(gaps, 1, a->exit_ns, waits->gap);
-	draw(gaps, 1, a->exit_most_ns, waits->short_gap);
-	draw(wakes, 2, 0, waits->wake);
-	for (i = 0; i < a->n; i++)
-		fill_point(&a->point[i], a, policy, waits, slept_share);
+	list_unknown(&u, a, interval, loop, policy);
+	for (e = 0; e < u.exits; e++) {
+		waits_fill(waits, interval, loop, a, u.exit_ns[e]);
+		for (i = 0; i < a->n * (uint32_t)u.rings; i++) {
+			struct advice_point *p = &a->point[i % a->n];
+
+			r = play(a, policy, p->max_ns, waits, u.lingers[i / a->n], u.turn_ns);
+			take_play(p, a, &r, slept_share, !e && i < a->n);
+		}
+	}
 	a->knee = knee_of(a);
 	free(waits);
 	return 0;

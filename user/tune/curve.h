@@ -5,16 +5,17 @@
 
 #include <handoff/advisor.h>
 #include <handoff/compiler.h>
-#include <handoff/hist.h>
 
 struct poll_policy;
+struct report;
+struct report_loop;
 
 /*
- * Fills a->point, n, today and knee: the loop's own rule on waits drawn from its gaps and wakes,
- * which are taken as independent of each other. Needs a's facts (gaps, wakes, rate, wake_ns,
- * block_cost_ns, arrivals, today) to be there. 0 or -ENOMEM.
+ * Fills a->point, n, today and knee: the loop's own rule on its waits in the interval. Needs a's
+ * facts (gaps, wakes, rate, wake_ns, block_cost_ns, arrivals, exit, today) to be there. 0 or
+ * -ENOMEM.
  */
-int curve_fill(struct advice *a, const struct hist *gaps, const struct hist *wakes,
+int curve_fill(struct advice *a, const struct report *interval, const struct report_loop *loop,
 	       const struct poll_policy *policy) MUST_CHECK;
 
 #endif

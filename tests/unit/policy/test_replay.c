@@ -204,40 +204,43 @@ static void test_replay__counts_what_it_says(void **state)
 	assert_int_equal(r.hits, 0);
 }
 
-static uint64_t hits_of(bool lingers, int64_t turn_ns, int64_t first_ns)
+/* Wakes of 20 us; at most 80. */
+static uint64_t hits_of(struct poll_replay how, const int64_t *list, size_t n)
 {
-	const struct poll_replay how = { .wake_ns = 20000,
-					 .kick_lingers = lingers,
-					 .turn_ns = turn_ns };
 	struct poll_params p = { .max_ns = 80000 };
-	int64_t list[] = { 30000, 30000, 30000, 30000, 30000, 30000, first_ns, 30000 };
 
+	how.wake_ns = 20000;
 	assert_int_equal(poll_params_complete(&poll_policy_qemu, &p, NULL), 0);
-	return poll_replay(&poll_policy_qemu, &p, &how, list, 8).hits;
+	return poll_replay(&poll_policy_qemu, &p, &how, list, n).hits;
 }
 
-/* From 0 by 4, 8, 16, 32 us: the fifth is found, and the sixth; the long one starts anew. */
+/* From 0 by 4, 8, 16, 32 us: the fifth is found, and the sixth; the long one takes the spin away.
+ * With a kick that lingers it doubles it, and what is left of it is found; so is the last. */
 static void test_replay__a_kick_that_lingers_ends_a_sleep(void **state)
 {
-	assert_int_equal(hits_of(false, 0, 70000), 2);
-	/* It doubles the spin, which begins anew and finds what is left; and then the last. */
-	assert_int_equal(hits_of(true, 0, 70000), 4);
+	static const int64_t list[] = { 30000, 30000, 30000, 30000, 30000, 30000, 70000, 30000 };
+
+	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 8), 2);
+	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true }, list, 8), 4);
 }
 
-/* A turn for a bottom half gives the rule its first 4 us. */
+/* After a long wait has taken the spin away a bottom half's turn gives the first 4 us again. */
 static void test_replay__a_turn_between_waits_counts_for_the_rule(void **state)
 {
-	assert_int_equal(hits_of(false, 300, 70000), 3);
+	static const int64_t list[] = { 90000, 3000, 90000, 3000, 90000, 3000 };
+
+	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 6), 0);
+	assert_int_equal(hits_of((struct poll_replay){ .turn_ns = 300 }, list, 6), 3);
 }
 
 static void test_replay__without_a_spin_nothing_is_found(void **state)
 {
 	const struct poll_replay how = { .wake_ns = 20000 };
 	struct poll_params p = { .max_ns = 10000 };
-	const int64_t at_once[4] = { 0 };
+	const int64_t none[4] = { 0 };
 
 	assert_int_equal(poll_params_complete(&poll_policy_qemu, &p, NULL), 0);
-	assert_int_equal(poll_replay(&poll_policy_qemu, &p, &how, at_once, 4).hits, 0);
+	assert_int_equal(poll_replay(&poll_policy_qemu, &p, &how, none, 4).hits, 0);
 }
 
 int main(void)

@@ -32,6 +32,7 @@ struct report *fixture_report(uint64_t n, uint64_t gap_ns, uint64_t wake_ns)
 	l->wall_ns = r->duration_ns;
 	l->handling_ns = n * 5000;
 	l->blocked_ns = l->wall_ns - l->handling_ns;
+	r->queue[0].ring = STATS_RING_FLAG;
 	r->queue[0].met_evidence = EVIDENCE_EXACT;
 	r->queue[0].kicks = r->queue[0].kicks_asleep = n;
 	return r;

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How work arrives at a loop: by itself, or after what was done before. Pure. */
+#ifndef TUNE_ARRIVALS_H
+#define TUNE_ARRIVALS_H
+
+#include <handoff/advisor.h>
+
+/* Unknown also without memory. */
+enum advice_arrivals arrivals_of(const struct report *interval, const struct report_loop *loop);
+
+#endif

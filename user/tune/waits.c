@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * See waits.h. What is measured of a loop that sleeps is not all that the same work does to one
+ * that spins:
+ *
+ *   closed loop: the vCPU cannot send the next request while it carries out the kick of the one
+ *   before, nor think about it; work that a spin finds has no kick, so that is not in the wait
+ *   after it (loop_wait.held_ns).
+ *
+ *   open: work comes when it comes; the wake that is spared is more of a wait for the next one.
+ */
+#include "waits.h"
+
+#include <handoff/advisor.h>
+#include <handoff/compiler.h>
+#include <handoff/hist.h>
+
+/* Of its waits, those that must have been slept through for their order to tell all. */
+#define SLEPT_LEAST 0.95
+
+/* splitmix64 (Steele, Lea, Flood 2014) */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+/* The time that so many others (0 .. total - 1) are shorter than; evenly within its bucket. */
+static int64_t time_at(const struct hist *h, uint64_t rank)
+{
+	uint64_t low, high, seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < HIST_BUCKETS - 1 && seen + h->bucket[i] <= rank; i++)
+		seen += h->bucket[i];
+	low = i ? hist_upper(i - 1) + 1 : 0;
+	high = MIN(hist_upper(i), h->max_ns);
+	if (high <= low || !h->bucket[i])
+		return (int64_t)low;
+	return (int64_t)(low + (uint64_t)((double)(high - low) * (double)(rank - seen) /
+					  (double)h->bucket[i]));
+}
+
+static uint64_t total_of(const struct hist *h)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < HIST_BUCKETS; i++)
+		n += h->bucket[i];
+	return n;
+}
+
+/* The same ones in each run. */
+static void draw(const struct hist *h, uint64_t seed, double less_ns, int64_t ns[WAITS_MAX])
+{
+	uint64_t state = seed, total = total_of(h), rank;
+	unsigned int i;
+
+	for (i = 0; i < WAITS_MAX; i++) {
+		rank = (uint64_t)((unsigned __int128)next_random(&state) * total >> 64);
+		ns[i] = time_at(h, rank) - (int64_t)less_ns;
+	}
+}
+
+static void draw_all(struct waits *w, const struct report_loop *loop, double exit_ns)
+{
+	unsigned int i;
+
+	w->n = WAITS_MAX;
+	draw(&loop->gap_hist, 1, exit_ns, w->gap);
+	draw(&loop->wake_hist, 2, -exit_ns, w->wake);
+	for (i = 0; i < w->n; i++)
+		w->after_hit[i] = w->gap[i];
+}
+
+static size_t take_in_order(struct waits *w, const struct report *interval,
+			    const struct report_loop *loop, const struct advice *a, double exit_ns)
+{
+	int64_t spared = 0;
+	uint32_t i;
+
+	w->n = 0;
+	for (i = 0; i < interval->n_waits && w->n < WAITS_MAX; i++) {
+		const struct loop_wait *row = &interval->wait[i];
+		int64_t row_exit_ns = row->exit_ns ? row->exit_ns : (int64_t)exit_ns;
+		int64_t gap_ns = (int64_t)row->gap_ns - row_exit_ns;
+
+		if (row->tid != loop->tid)
+			continue;
+		w->gap[w->n] = gap_ns;
+		w->after_hit[w->n] =
+			a->arrivals == ARRIVALS_OPEN ? gap_ns + spared : gap_ns - row->held_ns;
+		w->wake[w->n] = (int64_t)row->wake_ns + row_exit_ns;
+		spared = w->wake[w->n++];
+	}
+	return w->n;
+}
+
+void waits_fill(struct waits *w, const struct report *interval, const struct report_loop *loop,
+		const struct advice *a, double exit_ns)
+{
+	bool slept = (double)loop->wake_hist.count > SLEPT_LEAST * (double)loop->gap_hist.count;
+
+	if (!slept || take_in_order(w, interval, loop, a, exit_ns) < ADVICE_MIN_GAPS)
+		draw_all(w, loop, exit_ns);
+}
