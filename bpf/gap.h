@@ -68,7 +68,8 @@ static __always_inline void gap_arrived(struct thread_state *t, const struct win
 		wait.wake_ns = gap_u32(since(arrival_ns, now));
 		loop_hist_add(t->row.tid, LOOP_WAKE, since(arrival_ns, now));
 	}
-	loop_wait_add(t->row.tid, &wait);
+	if (config.waits)
+		loop_wait_add(t->row.tid, &wait);
 }
 
 /* A spin found work, which nothing tells of but the interrupt that ends it. */

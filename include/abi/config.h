@@ -33,7 +33,7 @@ struct trace_config {
 	__u32 foreign;	 /* not our VMM: nothing but the kernel tells of it */
 	__u32 ring_args; /* enum ring_args */
 	__u32 uprobes;	 /* 1 = functions of the VMM are hooked too */
-	__u32 pad;
+	__u32 waits;	 /* 1 = each wait of a loop is kept */
 };
 
 _Static_assert(sizeof(struct trace_config) == 40, "read-only data is ABI");

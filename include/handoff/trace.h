@@ -29,6 +29,7 @@ struct tracer_config {
 	bool measure_cost;
 	uint64_t lost_after_ns; /* an arrival not served within this time is lost; 0 = 100 ms */
 	bool folded;		/* collect stacks for tracer_write_folded */
+	bool waits;		/* keep each wait of a loop (report.wait), with its kick's exit */
 	/* Of a VMM that is not ours (no stats page): */
 	uint64_t stuck_ns; /* alarm when a kick waits longer; 0 = 1 s */
 	bool uprobes;	   /* service, io, irq and each arrival by uprobes, where the VMM exports

@@ -57,7 +57,8 @@ static void configure(struct bpf_object *object)
 					     .entry_has_vcpu = 1,
 					     .lost_after_ns = 1,
 					     .foreign = 1,
-					     .ring_args = RING_ARGS_CQE };
+					     .ring_args = RING_ARGS_CQE,
+					     .waits = 1 };
 	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
 	void *rodata;
 	size_t size;

@@ -94,7 +94,7 @@ static int open_process(struct tune *t, struct error *err)
 
 int tune_attach(struct tune *t, struct error *err)
 {
-	const struct tracer_config config = { .pid = t->o->pid, .use_bpf = true };
+	const struct tracer_config config = { .pid = t->o->pid, .use_bpf = true, .waits = true };
 	int ret;
 
 	/* From here on no signal ends us halfway. */

@@ -42,6 +42,7 @@ static int kernel_open(struct kernel *k, const bool wanted[PROGRAMS], struct err
 		.foreign = k->config.foreign,
 		.ring_args = k->variants.ring_args,
 		.uprobes = k->config.uprobes,
+		.waits = k->config.waits,
 	};
 	return 0;
 }
@@ -102,6 +103,10 @@ static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PRO
 	}
 	if (programs[p].kind == PROGRAM_UPROBE && !k->config.uprobes) {
 		snprintf(why, size, "not asked for: --uprobes");
+		return false;
+	}
+	if ((p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) && !k->config.waits) {
+		snprintf(why, size, "not asked for: only `handoff tune` needs it");
 		return false;
 	}
 	if ((p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) &&

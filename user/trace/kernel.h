@@ -19,6 +19,7 @@ struct kernel_config {
 	uint64_t lost_after_ns;
 	bool skip[PROGRAMS]; /* leave these out */
 	bool foreign;	     /* not our VMM: no USDT; eventfd reads and registrations are watched */
+	bool waits;	     /* keep each, and its kick's exit: costs each kick and each arrival */
 	bool uprobes;	     /* of a foreign VMM: on functions it exports, where they are cheap */
 	bool uprobes_slow;   /* and elsewhere */
 	const char *uprobe_on; /* all on this function instead: a trial. NULL = their own */

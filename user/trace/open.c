@@ -101,6 +101,7 @@ static int tracer_init(struct tracer *t, const struct tracer_config *config, str
 	if (find_vmm(t, err))
 		return -ENOENT;
 	kernel.foreign = t->foreign;
+	kernel.waits = config->waits;
 	kernel.uprobes = t->foreign && config->uprobes;
 	kernel.uprobes_slow = config->uprobes_slow;
 	kernel.rings = t->foreign && t->foreign->rings;

@@ -30,6 +30,7 @@ static void probe_program(enum program p, struct tracer_program_probe *probe)
 	config.rings = config.foreign;
 	config.uprobes = programs[p].kind == PROGRAM_UPROBE;
 	config.uprobes_slow = true;
+	config.waits = true;
 	config.uprobe_on = "tracer_probe_host";
 	snprintf(probe->name, sizeof(probe->name), "%s", programs[p].name);
 	program_hook(p, probe->hook);
