@@ -26,6 +26,9 @@ struct poll_replay {
 	 * policy takes for a wait, and the loop spins anew.
 	 */
 	bool kick_lingers;
+	/* Only if it was kicked: a loop that is to spin has kicks off from a wake on (ours; QEMU's
+	 * has them on while it serves). */
+	bool kicks_off;
 	/* After a sleep the loop is told when the work arrived, or it is told when it saw it and
 	 * takes that for the truth, or it knows that it is told nothing. */
 	bool stamps, unknown;

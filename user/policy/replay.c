@@ -34,6 +34,7 @@ struct player {
 	struct poll_handler_state handler;
 	struct poll_replay_result r;
 	bool kick_lingers;
+	bool kicked; /* for the next work, whoever finds it */
 };
 
 static void wait_out(struct player *p, int64_t gap_ns, int64_t seen_ns, bool slept)
@@ -53,17 +54,20 @@ static void wait_out(struct player *p, int64_t gap_ns, int64_t seen_ns, bool sle
 static bool play(struct player *p, int64_t gap_ns, int64_t wake_ns)
 {
 	int64_t early_ns = p->state.poll_ns + POLL_LOOK_NS;
-	bool hit;
+	bool hit, spins;
 
 	if (p->kick_lingers && gap_ns > early_ns) {
 		wait_out(p, early_ns, early_ns, true);
 		p->kick_lingers = false;
+		p->kicked = true;
 		gap_ns -= early_ns;
 	}
+	spins = p->state.poll_ns;
 	/* What comes at once is slept for, too, by a loop that does not spin. */
 	hit = p->state.poll_ns && gap_ns <= p->state.poll_ns;
 	p->r.hits += hit;
-	p->kick_lingers = hit && p->how->kick_lingers;
+	p->kick_lingers = hit && p->how->kick_lingers && (p->kick_lingers || p->kicked);
+	p->kicked = !hit && !(p->how->kicks_off && spins);
 	wait_out(p, gap_ns, gap_ns + wake_ns, !hit);
 	if (p->how->turn_ns)
 		judge_turn(p->policy, p->params, &p->state, &p->handler, p->how->turn_ns);
@@ -74,7 +78,7 @@ struct poll_replay_result poll_replay(const struct poll_policy *policy,
 				      const struct poll_params *params,
 				      const struct poll_replay *how, const int64_t *gaps, size_t n)
 {
-	struct player p = { policy, params, how, .r = { .waits = n } };
+	struct player p = { policy, params, how, .r = { .waits = n }, .kicked = true };
 	bool hit = false;
 	size_t i;
 

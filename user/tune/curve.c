@@ -40,6 +40,7 @@ struct unknown {
 	bool lingers[2];
 	int exits, rings; /* how many of each */
 	int64_t turn_ns;
+	bool kicks_off;
 };
 
 static void list_unknown(struct unknown *u, const struct advice *a, const struct report *r,
@@ -58,19 +59,21 @@ static void list_unknown(struct unknown *u, const struct advice *a, const struct
 			       .lingers = { lingers && !flag, lingers },
 			       .exits = a->exit_most_ns > a->exit_ns ? 2 : 1,
 			       .rings = lingers && flag ? 2 : 1 };
+	u->kicks_off = !strcmp(r->vmm_kind, "handoff");
 	/* QEMU's rule judges the turn, too, in which the guest is told that its request is done. */
 	if (!strcmp(r->vmm_kind, "qemu") && policy == &poll_policy_qemu)
 		u->turn_ns = QEMU_TURN_NS;
 }
 
 static struct poll_replay_result play(const struct advice *a, const struct poll_policy *policy,
-				      int64_t max_ns, const struct waits *w, bool lingers,
-				      int64_t turn_ns)
+				      int64_t max_ns, const struct waits *w,
+				      const struct unknown *u, bool lingers)
 {
 	const struct poll_replay how = { .wakes = w->wake,
 					 .after_hit = w->after_hit,
 					 .kick_lingers = lingers,
-					 .turn_ns = turn_ns };
+					 .kicks_off = u->kicks_off,
+					 .turn_ns = u->turn_ns };
 	struct poll_params params = { .max_ns = max_ns,
 				      .block_cost_ns = (int64_t)a->block_cost_ns };
 
@@ -168,7 +171,7 @@ int curve_fill(struct advice *a, const struct report *interval, const struct rep
 		for (i = 0; i < a->n * (uint32_t)u.rings; i++) {
 			struct advice_point *p = &a->point[i % a->n];
 
-			r = play(a, policy, p->max_ns, waits, u.lingers[i / a->n], u.turn_ns);
+			r = play(a, policy, p->max_ns, waits, &u, u.lingers[i / a->n]);
 			take_play(p, a, &r, slept_share, !e && i < a->n);
 		}
 	}

@@ -222,6 +222,10 @@ static void test_replay__a_kick_that_lingers_ends_a_sleep(void **state)
 
 	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 8), 2);
 	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true }, list, 8), 4);
+	/* A loop that will spin takes no kick for what comes while it serves. */
+	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true, .kicks_off = true },
+				 list, 8),
+			 2);
 }
 
 /* After a long wait has taken the spin away a bottom half's turn gives the first 4 us again. */
