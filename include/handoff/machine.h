@@ -16,16 +16,17 @@
 #define MACHINE_MAX_MOVES     4
 
 /* Poll settings, as they may be given at the start and later. */
-#define MACHINE_POLL_MAX_NS_LIMIT  1000000000ull
-#define MACHINE_POLL_FACTOR_LIMIT  (1u << 20) /* grow and shrink */
-#define MACHINE_POLL_WEIGHT_LIMIT  63
-#define MACHINE_POLL_LATENCY_LIMIT 100000 /* percent */
+#define MACHINE_POLL_MAX_NS_LIMIT   1000000000ull
+#define MACHINE_POLL_FACTOR_LIMIT   (1u << 20) /* grow and shrink */
+#define MACHINE_POLL_WEIGHT_LIMIT   63
+#define MACHINE_POLL_POLICY_DEFAULT "break-even" /* by `make bench-policy` */
+#define MACHINE_POLL_LATENCY_LIMIT  100000	 /* percent */
 
 struct machine_iothread {
 	char *id;
 	uint64_t poll_max_ns; /* 0 = never spin */
 	uint32_t poll_grow, poll_shrink, poll_weight, poll_latency_percent;
-	char *policy;	       /* NULL = default */
+	char *policy;	       /* NULL = MACHINE_POLL_POLICY_DEFAULT */
 	bool poll_max_ns_seen; /* false: what is usual for the policy */
 	int32_t cpu;	       /* -1 = not pinned */
 };

@@ -9,7 +9,8 @@
 command -v socat >/dev/null || skip_all "socat is not installed"
 trap 'terminal_end; kill -9 "${vms[@]}" $qmp_client 2>/dev/null; rm -rf "$tmp"' EXIT
 
-disk="--iothread io0,poll-max-ns=0 --iothread io1 --blk null,size=64M,iothread=io0"
+disk="--iothread io0,poll-max-ns=0,policy=qemu-weighted --iothread io1,policy=qemu-weighted \
+--blk null,size=64M,iothread=io0"
 property() {
 	qmp qom-get "{\"path\": \"/objects/io0\", \"property\": \"$1\"}" &&
 		equal "$(jq -r .return <<<"$line")" "$2"

@@ -35,7 +35,7 @@ check "an unexpected argument" qmp_fails stop '{"x": 1}' GenericError "'x' is un
 
 # iothreads
 check "query-iothreads" qmp_returns query-iothreads "" 'map([.id, ."poll-max-ns"])' \
-	'[["io0",5000],["io1",32768]]'
+	'[["io0",5000],["io1",64000]]'
 check "an iothread's thread is one of the VMM's" test -d \
 	"/proc/$(pgrep -P $vm)/task/$(jq '.return[0]."thread-id"' <<<"$line")"
 check "qom-list /objects" qmp_returns qom-list '{"path": "/objects"}' '[.[].name]' \

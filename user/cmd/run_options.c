@@ -52,7 +52,7 @@ static const struct kv_key iothread_keys[] = {
 	{ "id", KV_STRING, IOT(id), 0, 0, NULL, "name" },
 	{ "poll-max-ns", KV_U64, offsetof(struct machine_iothread, poll_max_ns),
 	  offsetof(struct machine_iothread, poll_max_ns_seen), 0, MACHINE_POLL_MAX_NS_LIMIT, NULL,
-	  "longest spin before a sleep, ns; 0 never spins; default 32768, break-even 64000" },
+	  "longest spin before a sleep, ns; 0 never spins; default 64000, of the others 32768" },
 	{ "poll-grow", KV_U32, IOT(poll_grow), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
 	  "factor by which the spin grows; default 2" },
 	{ "poll-shrink", KV_U32, IOT(poll_shrink), 0, MACHINE_POLL_FACTOR_LIMIT, NULL,
@@ -62,8 +62,8 @@ static const struct kv_key iothread_keys[] = {
 	{ "poll-latency-percent", KV_U32, IOT(poll_latency_percent), 0, MACHINE_POLL_LATENCY_LIMIT,
 	  NULL, "what break-even pays for latency, in percent of CPU time; default 100" },
 	{ "policy", KV_STRING, IOT(policy), 0, 0, RUN_POLL_POLICIES,
-	  "how long to spin: qemu-weighted (default) and qemu as QEMU 11.1 and before do; "
-	  "break-even as would have cost least of late, measured; fixed always poll-max-ns" },
+	  "how long to spin: break-even (default) as would have cost least of late, measured; "
+	  "qemu-weighted and qemu as QEMU 11.1 and before do; fixed always poll-max-ns" },
 	{ .name = NULL },
 };
 

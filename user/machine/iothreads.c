@@ -64,11 +64,12 @@ void board_know_kick_exit(struct machine *m, const char *policy_name)
 
 int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)
 {
+	const char *policy = from->policy ? from->policy : MACHINE_POLL_POLICY_DEFAULT;
 	struct iothread_config config = {
 		.id = from->id,
-		.poll = { .policy = from->policy,
-			  .poll_max_ns = from->poll_max_ns_seen ? from->poll_max_ns
-								: usual_max_ns(from->policy),
+		.poll = { .policy = policy,
+			  .poll_max_ns =
+				  from->poll_max_ns_seen ? from->poll_max_ns : usual_max_ns(policy),
 			  .poll_grow = from->poll_grow,
 			  .poll_shrink = from->poll_shrink,
 			  .poll_weight = from->poll_weight,
@@ -80,7 +81,7 @@ int board_iothread_add(struct machine *m, const struct machine_iothread *from, s
 
 	if (ret)
 		return ret;
-	board_know_kick_exit(m, from->policy);
+	board_know_kick_exit(m, policy);
 	to.stats = stats_loop_get(m->stats, STATS_LOOP_IOTHREAD, from->id);
 	config.aio.stats = to.stats;
 	to.iothread = iothread_new(&config, err);
