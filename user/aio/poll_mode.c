@@ -304,7 +304,8 @@ void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn)
 
 	if (!turn->timed || !aio_polling_enabled(ctx) || wait_goes_on(ctx, turn))
 		return;
-	before_ns = ctx->wait_start_ns ? turn->start_ns - ctx->wait_start_ns : 0;
+	/* One that a turn inside this one's handlers began is later, and none of it. */
+	before_ns = ctx->wait_start_ns ? MAX(turn->start_ns - ctx->wait_start_ns, (int64_t)0) : 0;
 	ctx->wait_start_ns = 0;
 	wait = (struct poll_wait){
 		.block_ns = before_ns + turn->now_ns - turn->start_ns,
