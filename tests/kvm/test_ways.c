@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <handoff/clock.h>
 
+/* By a policy that spins also where another thread waits for its CPU, as on a machine of one. */
 static void set_poll_max(struct vm_run *r, uint64_t ns)
 {
+	r->config.iothread[0].policy = (char *)"qemu-weighted";
 	r->config.iothread[0].poll_max_ns = ns;
 	r->config.iothread[0].poll_max_ns_seen = true;
 }
