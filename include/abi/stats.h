@@ -72,7 +72,7 @@ struct stats_loop {
 
 	/* of a policy that measures; 0 = there is none, or it has no samples yet */
 	__u64 poll_block_cost_ns; /* what a sleep costs, CPU-ns: B of tuning.md */
-	__u64 poll_wake_ns;	  /* median wake latency */
+	__u64 poll_wake_ns;	  /* how late it sees a kick's work when asleep */
 	__u64 poll_yields;	  /* spins after which others that want the CPU were let go first */
 	char poll_policy[STATS_POLICY_LEN]; /* "break-even"; "" = an older VMM does not tell it */
 	__u64 reserved[3];

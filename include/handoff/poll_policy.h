@@ -19,9 +19,9 @@ struct poll_params {
 	uint32_t weight; /* a new sample counts 1 / 2^weight; 1..63 */
 	/* What a ns of latency is worth, in percent of a CPU-ns; policy "break-even". */
 	uint32_t latency_percent;
-	/* What one sleep costs, CPU-ns: system calls and switch, and the wake latency times what a
-	 * ns of it is worth (B of tuning.md). Measured by the caller (poll_cost.h); 0 = not known,
-	 * POLL_BLOCK_COST_NS stands in. Policy "break-even". */
+	/* What one sleep costs, CPU-ns: system calls and switch, the kick's exit, and the wake
+	 * latency times what a ns of it is worth (B of tuning.md). Measured by the caller
+	 * (poll_cost.h); 0 = not known, POLL_BLOCK_COST_NS stands in. Policy "break-even". */
 	int64_t block_cost_ns;
 	int64_t wake_ns; /* how late a loop that sleeps sees a kick's work (poll_cost_late_ns); 0 =
 			    not known */

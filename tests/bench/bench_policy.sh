@@ -4,7 +4,8 @@
 # all in one run, in turn, so that what changes on this machine changes for all. The cost of a
 # request is what the loop's thread took of a CPU and what the request took, a ns of each counting
 # the same, as break-even counts by default. Goal: break-even within 10 % of the best fixed spin.
-# Five minutes; ROUNDS=1 is a short look. RUNTIME: seconds of a run.
+# Five minutes; ROUNDS=1 is a short look. RUNTIME: seconds of a run; LOADS, POLICIES and SWEEP:
+# those alone.
 
 # Ahead of what else runs on this machine, which schedules by session first.
 [ "$BENCH_URGENT" ] || BENCH_URGENT=1 exec setsid -w bash -c 'echo -19 >/proc/self/autogroup

@@ -9,10 +9,11 @@
  * The trap: who slept sees the work late, by L, and takes a short wait for a long one; so it sleeps
  * on and never learns better. KVM signals an ioeventfd inside the kernel, where nobody can leave a
  * stamp, so the arrival is deduced, as the wait less L. What L to take is learned as well: a loop
- * woken by one of ours says what it is like (poll_params.wake_ns), but a guest's kick takes longer,
- * and how much longer no clock of ours sees. So once in a while a wait in which a sleep is due has
- * a spin of length B first, a look: whether that hits is known for sure. If looks hit more often
- * than the deduced arrivals say they should, L is longer than was thought, and the other way round:
+ * woken by one of ours and the measured exit of a kick say what it is like (poll_params.wake_ns),
+ * but how long this guest's kicks take no clock of ours sees. So once in a while a wait in which a
+ * sleep is due has a spin of length B first, a look: whether that hits is known for sure. If looks
+ * hit more often than the deduced arrivals say they should, L is longer than was thought, and the
+ * other way round:
  *
  *   expected = share of late waits with an arrival, deduced or seen, within B
  *   after a look:  L += B / 8 * (hit - expected)

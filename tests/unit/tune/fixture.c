@@ -52,3 +52,20 @@ const struct advice_point *fixture_point(const struct advice *a, int64_t max_ns)
 			return &a->point[i];
 	abort();
 }
+
+struct advice_report *fixture_advised(uint64_t today_ns)
+{
+	struct advice_report *a = calloc(1, sizeof(*a));
+	struct report *r = fixture_report(10000, 10000, 40000);
+
+	r->loop[0].poll_max_ns = today_ns;
+	a->pid = 4711;
+	a->n = 1;
+	a->seconds = FIXTURE_SECONDS;
+	a->goal = fixture_goal;
+	snprintf(a->comm, sizeof(a->comm), "qemu");
+	snprintf(a->vmm_kind, sizeof(a->vmm_kind), "qemu");
+	fixture_advise(r, &a->loop[0]);
+	report_free(r);
+	return a;
+}

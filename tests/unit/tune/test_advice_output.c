@@ -12,22 +12,6 @@
 #include <jansson.h>
 #include "fixture.h"
 
-static struct advice_report *advised(void)
-{
-	struct advice_report *a = calloc(1, sizeof(*a));
-	struct report *r = fixture_report(10000, 10000, 40000);
-
-	a->pid = 4711;
-	a->n = 1;
-	a->seconds = FIXTURE_SECONDS;
-	a->goal = fixture_goal;
-	snprintf(a->comm, sizeof(a->comm), "qemu");
-	snprintf(a->vmm_kind, sizeof(a->vmm_kind), "qemu");
-	fixture_advise(r, &a->loop[0]);
-	report_free(r);
-	return a;
-}
-
 static char *as_text(const struct advice_report *a, unsigned int width, bool utf8)
 {
 	char *text = NULL;
@@ -57,7 +41,7 @@ static json_t *as_json(const struct advice_report *a)
 
 static void test_advice_text__marks_today_and_best(void **state)
 {
-	struct advice_report *a = advised();
+	struct advice_report *a = fixture_advised(0);
 	char *text = as_text(a, 100, false);
 
 	assert_non_null(strstr(text, " today\n"));
@@ -77,7 +61,7 @@ static void test_advice_text__marks_today_and_best(void **state)
 static void test_advice_text__fits_the_width(void **state)
 {
 	static const unsigned int widths[] = { 60, 80, 100, 200 };
-	struct advice_report *a = advised();
+	struct advice_report *a = fixture_advised(0);
 	char *text, *line, *save;
 	unsigned int i;
 
@@ -93,7 +77,7 @@ static void test_advice_text__fits_the_width(void **state)
 
 static void test_advice_text__without_blocks_is_ascii(void **state)
 {
-	struct advice_report *a = advised();
+	struct advice_report *a = fixture_advised(0);
 	char *text = as_text(a, 100, false), *c;
 
 	for (c = text; *c; c++)
@@ -107,7 +91,7 @@ static void test_advice_text__without_blocks_is_ascii(void **state)
 
 static void test_advice_commands__name_libvirts_iothread(void **state)
 {
-	struct advice_report *a = advised();
+	struct advice_report *a = fixture_advised(0);
 	char buf[400];
 
 	assert_string_equal(advice_virsh_iothread(a, &a->loop[0], buf, sizeof(buf)), "");
@@ -124,7 +108,7 @@ static void test_advice_commands__name_libvirts_iothread(void **state)
 
 static void test_advice_json__has_the_curve_and_the_choice(void **state)
 {
-	struct advice_report *a = advised();
+	struct advice_report *a = fixture_advised(0);
 	json_t *root = as_json(a), *loop, *curve;
 	const char *schema, *action;
 	json_int_t max_ns;
@@ -166,7 +150,7 @@ static void test_advice_json__absent_is_null(void **state)
 
 static void test_advice_json__keys_are_the_same_with_and_without_ground(void **state)
 {
-	struct advice_report *a = advised(), *none = calloc(1, sizeof(*none));
+	struct advice_report *a = fixture_advised(0), *none = calloc(1, sizeof(*none));
 	struct report *r = fixture_report(0, 10000, 40000);
 	json_t *with, *without, *value;
 	const char *key;

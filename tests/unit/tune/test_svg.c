@@ -94,23 +94,6 @@ static void release(struct seen *s)
 	free(s);
 }
 
-static struct advice_report *advised(uint64_t today_ns)
-{
-	struct advice_report *a = calloc(1, sizeof(*a));
-	struct report *r = fixture_report(10000, 10000, 40000);
-
-	r->loop[0].poll_max_ns = today_ns;
-	a->pid = 4711;
-	a->n = 1;
-	a->seconds = FIXTURE_SECONDS;
-	a->goal = fixture_goal;
-	snprintf(a->comm, sizeof(a->comm), "qemu");
-	snprintf(a->vmm_kind, sizeof(a->vmm_kind), "qemu");
-	fixture_advise(r, &a->loop[0]);
-	report_free(r);
-	return a;
-}
-
 /* Of the chart's points, whose circles come in the curve's order. */
 static double x_of_point(const struct seen *s, const struct advice *a, unsigned int chart,
 			 uint32_t i)
@@ -120,7 +103,7 @@ static double x_of_point(const struct seen *s, const struct advice *a, unsigned 
 
 static void test_svg__draws_each_point_of_four_charts(void **state)
 {
-	struct advice_report *r = advised(0);
+	struct advice_report *r = fixture_advised(0);
 	struct seen *s = read_svg(r);
 	const struct advice *a = &r->loop[0];
 	double top, bottom;
@@ -144,7 +127,7 @@ static void test_svg__draws_each_point_of_four_charts(void **state)
 /* Ten times as much is as far anywhere; 0 stands apart. */
 static void test_svg__has_a_log_axis(void **state)
 {
-	struct advice_report *r = advised(0);
+	struct advice_report *r = fixture_advised(0);
 	struct seen *s = read_svg(r);
 	const struct advice *a = &r->loop[0];
 	double per_decade = 0;
@@ -179,7 +162,7 @@ static void test_svg__marks_stand_where_the_data_says(void **state)
 	uint32_t i;
 
 	for (i = 0; i < sizeof(today) / sizeof(*today); i++) {
-		struct advice_report *r = advised(today[i]);
+		struct advice_report *r = fixture_advised(today[i]);
 		const struct advice *a = &r->loop[0];
 		struct seen *s = read_svg(r);
 
@@ -197,7 +180,7 @@ static void test_svg__marks_stand_where_the_data_says(void **state)
 
 static void test_svg__does_not_mark_what_nobody_told(void **state)
 {
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	struct report *r = fixture_report(10000, 10000, 40000);
 	struct seen *s;
 
@@ -215,7 +198,7 @@ static void test_svg__does_not_mark_what_nobody_told(void **state)
 /* A spin that would find nothing has no knee. */
 static void test_svg__has_no_knee_without_hits(void **state)
 {
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	struct report *r = fixture_report(1000, 900000000, 40000);
 	struct seen *s;
 
@@ -233,7 +216,7 @@ static void test_svg__has_no_knee_without_hits(void **state)
 static void test_svg__escapes_names(void **state)
 {
 	static const char hostile[] = "</text><&\"'\xff\x01";
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	struct seen *s;
 
 	snprintf(a->comm, sizeof(a->comm), "%s", hostile);
@@ -249,7 +232,7 @@ static void test_svg__escapes_names(void **state)
 
 static void test_svg__says_why_there_is_no_curve(void **state)
 {
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	struct report *r = fixture_report(ADVICE_MIN_GAPS - 1, 10000, 40000);
 	struct seen *s;
 
@@ -279,7 +262,7 @@ static void remove_blanks(char *text)
 /* No word is lost, not even one that is longer than a line. */
 static void test_svg__breaks_long_lines(void **state)
 {
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	char *why = a->loop[0].why;
 	struct seen *s;
 	size_t i;
@@ -298,7 +281,7 @@ static void test_svg__breaks_long_lines(void **state)
 
 static void test_svg__a_file_that_is_full_is_an_error(void **state)
 {
-	struct advice_report *a = advised(0);
+	struct advice_report *a = fixture_advised(0);
 	FILE *full = fopen("/dev/full", "w");
 	struct error err;
 
