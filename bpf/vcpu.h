@@ -82,7 +82,7 @@ static __always_inline void vcpu_kick(struct thread_state *t, __u64 gpa, __u32 b
 static __always_inline void vcpu_back(struct thread_state *t)
 {
 	t->left_ns = 0;
-	if (!t->in_kick)
+	if (!config.waits || !t->in_kick)
 		return;
 	t->in_kick = 0;
 	t->back_ns = bpf_ktime_get_ns();

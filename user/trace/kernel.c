@@ -105,13 +105,13 @@ static bool kernel_wants(struct kernel *k, enum program p, const bool wanted[PRO
 		snprintf(why, size, "not asked for: --uprobes");
 		return false;
 	}
-	if ((p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) && !k->config.waits) {
-		snprintf(why, size, "not asked for: only `handoff tune` needs it");
-		return false;
-	}
-	if ((p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) &&
-	    access("/sys/module/kvm_pvm", F_OK)) {
-		snprintf(why, size, "not needed: only PVM tells of exits by MSRs");
+	if (p == PROGRAM_READ_MSR || p == PROGRAM_WRITE_MSR) {
+		if (!k->config.waits)
+			snprintf(why, size, "not asked for: only `handoff tune` needs it");
+		else if (access("/sys/module/kvm_pvm", F_OK))
+			snprintf(why, size, "not needed: only PVM tells of exits by MSRs");
+		else
+			return true;
 		return false;
 	}
 	if (p == PROGRAM_RING_READ && k->variants.ring_args == RING_ARGS_NONE) {
