@@ -37,12 +37,14 @@ struct advice_goal {
 struct advice_point {
 	int64_t max_ns;
 	double hit_share; /* of the waits: found by a spin */
-	double hit_most;  /* the same if the kick's exit takes as long as it may (exit_most_ns) */
-	double spun_ns;	  /* of a CPU, hit or not */
-	double late_ns;	  /* what wakes add to the latency */
-	double cost_ns;	  /* spun, and what a sleep costs where it slept */
-	double cpu;	  /* the spins' share of a core */
-	double kicks;	  /* a second that it would still take: each sleep's */
+	/* The same if the kick's exit takes as long as it may (exit_most_ns), and if all of the
+	 * interval is like the better parts of it. */
+	double hit_most;
+	double spun_ns; /* of a CPU, hit or not */
+	double late_ns; /* what wakes add to the latency */
+	double cost_ns; /* spun, and what a sleep costs where it slept */
+	double cpu;	/* the spins' share of a core */
+	double kicks;	/* a second that it would still take: each sleep's */
 };
 
 /*

@@ -17,6 +17,13 @@ struct poll_replay {
 	/* As many as gaps, and instead of each if a spin caught the work before it: that came
 	 * without a kick, and was seen at once. NULL: the same. */
 	const int64_t *after_hit;
+	/* As many as gaps: when, if a spin caught the work before it, other work comes first, which
+	 * was served with that before where the loop had slept for it. 0 = none does; NULL: never.
+	 */
+	const int64_t *merged;
+	/* From the end of a spin to the end of the last look at the queues before going to sleep:
+	 * what comes meanwhile is found as if by the spin. */
+	int64_t look_ns;
 	/* After each wait's work a turn that has bottom halves to run, and finds them so soon; 0 =
 	 * there is none. */
 	int64_t turn_ns;
@@ -36,7 +43,7 @@ struct poll_replay {
 
 /* Sums; times in ns. */
 struct poll_replay_result {
-	uint64_t waits, hits; /* hits: the spin was long enough */
+	uint64_t waits, hits; /* hits: found by the spin, or the look after it */
 	double spun;
 	double cost;	    /* spun, and block_cost_ns for each sleep */
 	double clairvoyant; /* what one pays who knows each wait before it begins */

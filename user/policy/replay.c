@@ -4,9 +4,6 @@
 
 #include <handoff/compiler.h>
 
-/* From the end of a spin to seeing, by a system call, what is there already. */
-#define POLL_LOOK_NS 2000
-
 static void judge(const struct poll_policy *policy, const struct poll_params *params,
 		  struct poll_state *state, struct poll_handler_state *handler,
 		  const struct poll_wait *wait)
@@ -53,7 +50,7 @@ static void wait_out(struct player *p, int64_t gap_ns, int64_t seen_ns, bool sle
 
 static bool play(struct player *p, int64_t gap_ns, int64_t wake_ns)
 {
-	int64_t early_ns = p->state.poll_ns + POLL_LOOK_NS;
+	int64_t early_ns = p->state.poll_ns + p->how->look_ns;
 	bool hit, spins;
 
 	if (p->kick_lingers && gap_ns > early_ns) {
@@ -64,7 +61,7 @@ static bool play(struct player *p, int64_t gap_ns, int64_t wake_ns)
 	}
 	spins = p->state.poll_ns;
 	/* What comes at once is slept for, too, by a loop that does not spin. */
-	hit = p->state.poll_ns && gap_ns <= p->state.poll_ns;
+	hit = p->state.poll_ns && gap_ns <= p->state.poll_ns + p->how->look_ns;
 	p->r.hits += hit;
 	p->kick_lingers = hit && p->how->kick_lingers && (p->kick_lingers || p->kicked);
 	p->kicked = !hit && !(p->how->kicks_off && spins);
@@ -83,10 +80,17 @@ struct poll_replay_result poll_replay(const struct poll_policy *policy,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		int64_t gap = MAX(hit && how->after_hit ? how->after_hit[i] : gaps[i], (int64_t)0);
+		int64_t gap = hit && how->after_hit ? how->after_hit[i] : gaps[i];
+		int64_t wake = how->wakes ? how->wakes[i] : how->wake_ns;
 
+		if (hit && how->merged && how->merged[i] > 0) {
+			hit = play(&p, how->merged[i], wake);
+			p.r.waits++;
+			gap -= how->merged[i] + (hit ? 0 : wake);
+		}
+		gap = MAX(gap, (int64_t)0);
 		p.r.clairvoyant += (double)MIN(gap, params->block_cost_ns);
-		hit = play(&p, gap, how->wakes ? how->wakes[i] : how->wake_ns);
+		hit = play(&p, gap, wake);
 	}
 	p.r.cost = p.r.spun + (double)(p.r.waits - p.r.hits) * (double)params->block_cost_ns;
 	return p.r;

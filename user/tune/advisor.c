@@ -189,10 +189,11 @@ static void say_sure(struct advice *a)
 		[ARRIVALS_CLOSED] = "CLOSED LOOP: each request waits for the one before, so faster "
 				    "service brings more, sooner; measure after (--apply)",
 	};
-	char unseen[64] = "";
+	char unseen[80] = "";
 
 	if (most > p + points / 100)
-		snprintf(unseen, sizeof(unseen), " (to %.1f%%: not all is seen here)", most * 100);
+		snprintf(unseen, sizeof(unseen),
+			 " (to %.1f%%: not all is seen here, or alike all the time)", most * 100);
 	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points%s; %s",
 		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points, unseen,
 		 kinds[a->arrivals]);

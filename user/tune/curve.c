@@ -14,6 +14,10 @@
 #include "waits.h"
 
 #define QEMU_TURN_NS 300
+/* QEMU's and ours alike: notifications on, and the rings once more. */
+#define LOOK_NS	     2000
+
+#define PARTS 8
 
 static const int64_t candidates[] = { 0,      2000,   4000,   8000,   16000,  24000,
 				      32768,  48000,  64000,  96000,  128000, 192000,
@@ -65,21 +69,63 @@ static void list_unknown(struct unknown *u, const struct advice *a, const struct
 		u->turn_ns = QEMU_TURN_NS;
 }
 
-static struct poll_replay_result play(const struct advice *a, const struct poll_policy *policy,
-				      int64_t max_ns, const struct waits *w,
-				      const struct unknown *u, bool lingers)
+struct player {
+	const struct advice *a;
+	const struct poll_policy *policy;
+	const struct waits *waits;
+	const struct unknown *unknown;
+	int64_t max_ns;
+	bool lingers;
+};
+
+/* On n waits from the given one on. */
+static struct poll_replay_result play(const struct player *p, size_t from, size_t n)
 {
-	const struct poll_replay how = { .wakes = w->wake,
-					 .after_hit = w->after_hit,
-					 .kick_lingers = lingers,
-					 .kicks_off = u->kicks_off,
-					 .turn_ns = u->turn_ns };
-	struct poll_params params = { .max_ns = max_ns,
-				      .block_cost_ns = (int64_t)a->block_cost_ns };
+	const struct waits *w = p->waits;
+	const struct poll_replay how = { .wakes = w->wake + from,
+					 .after_hit = w->after_hit + from,
+					 .merged = w->merged + from,
+					 .look_ns = LOOK_NS,
+					 .kick_lingers = p->lingers,
+					 .kicks_off = p->unknown->kicks_off,
+					 .turn_ns = p->unknown->turn_ns };
+	struct poll_params params = { .max_ns = p->max_ns,
+				      .block_cost_ns = (int64_t)p->a->block_cost_ns };
 
 	/* Its defaults are in range. */
-	(void)!poll_params_complete(policy, &params, NULL);
-	return poll_replay(policy, &params, &how, w->gap, w->n);
+	(void)!poll_params_complete(p->policy, &params, NULL);
+	return poll_replay(p->policy, &params, &how, w->gap + from, n);
+}
+
+static double hits_of(const struct poll_replay_result *r)
+{
+	return (double)r->hits / (double)r->waits;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Of the parts of the interval, that which is the best but one. A machine has phases, and one of
+ * them is what sleeping itself does to the guest: while the loop's CPU falls asleep and wakes up
+ * the hypervisor under this host, if there is one, may hold up the vCPU's, too.
+ */
+static double hits_of_best_parts(const struct player *p)
+{
+	size_t n = p->waits->n / PARTS, i;
+	struct poll_replay_result r;
+	double hits[PARTS];
+
+	for (i = 0; i < PARTS; i++) {
+		r = play(p, i * n, n);
+		hits[i] = hits_of(&r);
+	}
+	qsort(hits, PARTS, sizeof(hits[0]), by_value);
+	return hits[PARTS - 2];
 }
 
 static void fill_point(struct advice_point *p, const struct advice *a,
@@ -87,7 +133,7 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 {
 	double n = (double)r->waits, rate, slept;
 
-	p->hit_share = (double)r->hits / n;
+	p->hit_share = hits_of(r);
 	slept = 1 - p->hit_share;
 	p->spun_ns = r->spun / n;
 	p->late_ns = slept * a->wake_ns;
@@ -98,16 +144,19 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 }
 
 /* The point is the one that finds least. */
-static void take_play(struct advice_point *p, const struct advice *a,
-		      const struct poll_replay_result *r, double slept_share, bool first)
+static void take_play(struct advice_point *point, const struct player *p, double slept_share,
+		      bool first)
 {
-	double hits = (double)r->hits / (double)r->waits;
+	struct poll_replay_result r = play(p, 0, p->waits->n);
+	double hits = hits_of(&r);
 
 	if (first)
-		p->hit_most = hits;
-	p->hit_most = MAX(p->hit_most, hits);
-	if (first || hits < p->hit_share)
-		fill_point(p, a, r, slept_share);
+		point->hit_most = hits;
+	point->hit_most = MAX(point->hit_most, hits);
+	if (p->waits->in_order)
+		point->hit_most = MAX(point->hit_most, hits_of_best_parts(p));
+	if (first || hits < point->hit_share)
+		fill_point(point, p->a, &r, slept_share);
 }
 
 /* Where the curve bends: farthest above the straight line from end to end, as the candidates stand
@@ -157,8 +206,8 @@ int curve_fill(struct advice *a, const struct report *interval, const struct rep
 {
 	struct waits *waits = malloc(sizeof(*waits));
 	double slept_share = MIN((double)a->wakes / (double)a->gaps, 1.0);
-	struct poll_replay_result r;
 	struct unknown u;
+	struct player p = { .a = a, .policy = policy, .waits = waits, .unknown = &u };
 	uint32_t i;
 	int e;
 
@@ -169,10 +218,9 @@ int curve_fill(struct advice *a, const struct report *interval, const struct rep
 	for (e = 0; e < u.exits; e++) {
 		waits_fill(waits, interval, loop, a, u.exit_ns[e]);
 		for (i = 0; i < a->n * (uint32_t)u.rings; i++) {
-			struct advice_point *p = &a->point[i % a->n];
-
-			r = play(a, policy, p->max_ns, waits, &u, u.lingers[i / a->n]);
-			take_play(p, a, &r, slept_share, !e && i < a->n);
+			p.max_ns = a->point[i % a->n].max_ns;
+			p.lingers = u.lingers[i / a->n];
+			take_play(&a->point[i % a->n], &p, slept_share, !e && i < a->n);
 		}
 	}
 	a->knee = knee_of(a);

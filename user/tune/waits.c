@@ -7,10 +7,12 @@
  *   before, nor think about it; work that a spin finds has no kick, so that is not in the wait
  *   after it (loop_wait.held_ns).
  *
- *   open: work comes when it comes; the wake that is spared is more of a wait for the next one.
+ *   open: work comes when it comes; the wake that is spared is more of a wait for the next one,
+ *   and what came during the wake, and was served with the rest, is another wait.
  */
 #include "waits.h"
 
+#include <math.h>
 #include <handoff/advisor.h>
 #include <handoff/compiler.h>
 #include <handoff/hist.h>
@@ -73,14 +75,51 @@ static void draw_all(struct waits *w, const struct report_loop *loop, double exi
 	w->n = WAITS_MAX;
 	draw(&loop->gap_hist, 1, exit_ns, w->gap);
 	draw(&loop->wake_hist, 2, -exit_ns, w->wake);
-	for (i = 0; i < w->n; i++)
+	for (i = 0; i < w->n; i++) {
 		w->after_hit[i] = w->gap[i];
+		w->merged[i] = 0;
+	}
+}
+
+/*
+ * Of an open loop, what comes in each ns of its being woken or at work, and so is in no wait. As
+ * often as when it waits, at most: requests beyond that come several at a time.
+ */
+static double merged_rate(const struct report *r, const struct report_loop *loop)
+{
+	double requests = 0, waits = (double)loop->gap_hist.count;
+	double busy_ns = (double)loop->wake_hist.sum_ns + (double)loop->handling_ns;
+	double gaps_ns = (double)loop->gap_hist.sum_ns;
+	uint32_t i;
+
+	for (i = 0; i < r->n_queues; i++) {
+		const struct report_queue *q = &r->queue[i];
+
+		if (q->loop_index == (uint32_t)(loop - r->loop) &&
+		    q->requests_evidence != EVIDENCE_ABSENT)
+			requests += (double)q->requests;
+	}
+	if (requests <= waits || busy_ns <= 0 || gaps_ns <= 0)
+		return 0;
+	return MIN((requests - waits) / busy_ns, waits / gaps_ns);
+}
+
+/* When the first of them comes, of those in spared_ns; 0 = there is none. */
+static int64_t draw_merged(uint64_t *state, double rate, int64_t spared_ns)
+{
+	double u = ((double)(next_random(state) >> 11) + 0.5) / 0x1p53;
+	double ns = rate > 0 ? -log(u) / rate : INFINITY;
+
+	return ns < (double)spared_ns ? (int64_t)ns : 0;
 }
 
 static size_t take_in_order(struct waits *w, const struct report *interval,
 			    const struct report_loop *loop, const struct advice *a, double exit_ns)
 {
+	bool open = a->arrivals == ARRIVALS_OPEN;
+	double rate = open ? merged_rate(interval, loop) : 0;
 	int64_t spared = 0;
+	uint64_t state = 3;
 	uint32_t i;
 
 	w->n = 0;
@@ -92,8 +131,8 @@ static size_t take_in_order(struct waits *w, const struct report *interval,
 		if (row->tid != loop->tid)
 			continue;
 		w->gap[w->n] = gap_ns;
-		w->after_hit[w->n] =
-			a->arrivals == ARRIVALS_OPEN ? gap_ns + spared : gap_ns - row->held_ns;
+		w->after_hit[w->n] = open ? gap_ns + spared : gap_ns - row->held_ns;
+		w->merged[w->n] = draw_merged(&state, rate, spared);
 		w->wake[w->n] = (int64_t)row->wake_ns + row_exit_ns;
 		spared = w->wake[w->n++];
 	}
@@ -105,6 +144,7 @@ void waits_fill(struct waits *w, const struct report *interval, const struct rep
 {
 	bool slept = (double)loop->wake_hist.count > SLEPT_LEAST * (double)loop->gap_hist.count;
 
-	if (!slept || take_in_order(w, interval, loop, a, exit_ns) < ADVICE_MIN_GAPS)
+	w->in_order = slept && take_in_order(w, interval, loop, a, exit_ns) >= ADVICE_MIN_GAPS;
+	if (!w->in_order)
 		draw_all(w, loop, exit_ns);
 }

@@ -3,6 +3,7 @@
 #ifndef TUNE_WAITS_H
 #define TUNE_WAITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <handoff/report.h>
@@ -14,7 +15,8 @@ struct advice;
 /* Times of each wait, ns; see poll_replay.h. */
 struct waits {
 	size_t n;
-	int64_t gap[WAITS_MAX], after_hit[WAITS_MAX], wake[WAITS_MAX];
+	bool in_order; /* as they came; else drawn */
+	int64_t gap[WAITS_MAX], after_hit[WAITS_MAX], merged[WAITS_MAX], wake[WAITS_MAX];
 };
 
 /*

@@ -221,9 +221,12 @@ static void test_replay__a_kick_that_lingers_ends_a_sleep(void **state)
 	static const int64_t list[] = { 30000, 30000, 30000, 30000, 30000, 30000, 70000, 30000 };
 
 	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 8), 2);
-	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true }, list, 8), 4);
+	assert_int_equal(
+		hits_of((struct poll_replay){ .kick_lingers = true, .look_ns = 2000 }, list, 8), 4);
 	/* A loop that will spin takes no kick for what comes while it serves. */
-	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true, .kicks_off = true },
+	assert_int_equal(hits_of((struct poll_replay){ .kick_lingers = true,
+						       .look_ns = 2000,
+						       .kicks_off = true },
 				 list, 8),
 			 2);
 }
@@ -235,6 +238,28 @@ static void test_replay__a_turn_between_waits_counts_for_the_rule(void **state)
 
 	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 6), 0);
 	assert_int_equal(hits_of((struct poll_replay){ .turn_ns = 300 }, list, 6), 3);
+}
+
+/* A spin of 4 us ends 1 us too early, which the look after it makes good. */
+static void test_replay__a_last_look_finds_what_is_late(void **state)
+{
+	static const int64_t list[] = { 5000, 5000 };
+
+	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 2), 0);
+	assert_int_equal(hits_of((struct poll_replay){ .look_ns = 900 }, list, 2), 0);
+	assert_int_equal(hits_of((struct poll_replay){ .look_ns = 1000 }, list, 2), 1);
+}
+
+/* The first misses, the second hits. What came while a sleeper woke up is a wait of its own for
+ * one that did not sleep, and only for that. */
+static void test_replay__what_came_during_a_wake_is_a_wait(void **state)
+{
+	static const int64_t list[] = { 3000, 3000, 9000 };
+	static const int64_t after_hit[] = { 0, 0, 2500 }, after_miss[] = { 0, 2500, 0 };
+
+	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 3), 1);
+	assert_int_equal(hits_of((struct poll_replay){ .merged = after_hit }, list, 3), 2);
+	assert_int_equal(hits_of((struct poll_replay){ .merged = after_miss }, list, 3), 1);
 }
 
 static void test_replay__without_a_spin_nothing_is_found(void **state)
@@ -258,6 +283,8 @@ int main(void)
 		cmocka_unit_test(test_replay__counts_what_it_says),
 		cmocka_unit_test(test_replay__a_kick_that_lingers_ends_a_sleep),
 		cmocka_unit_test(test_replay__a_turn_between_waits_counts_for_the_rule),
+		cmocka_unit_test(test_replay__a_last_look_finds_what_is_late),
+		cmocka_unit_test(test_replay__what_came_during_a_wake_is_a_wait),
 		cmocka_unit_test(test_replay__without_a_spin_nothing_is_found),
 	};
 

@@ -141,6 +141,48 @@ static void test_waits__of_a_clock_are_open(void **state)
 	report_free(r);
 }
 
+/* As many requests again as there were waits came while it was woken: a spin meets them one by
+ * one. */
+static void test_waits__of_an_open_loop_hold_none_of_what_came_meanwhile(void **state)
+{
+	struct report *r = fixture_report(WAITS, 50000, 20000);
+	double without;
+	uint32_t i;
+
+	for (i = 0; i < WAITS; i++)
+		add(r, 10000 + some(80000), 20000);
+	put_arrivals(r);
+	r->queue[0].kicks_awake = WAITS / 2;
+	r->queue[0].requests_evidence = EVIDENCE_EXACT;
+	r->queue[0].requests = WAITS;
+	without = hits(r, 96000);
+	assert_in_range(without * 100, 20, 80);
+	r->queue[0].requests = 2 * WAITS;
+	assert_true(hits(r, 96000) > without + 0.05);
+	report_free(r);
+}
+
+/* One time in ten in the first half, never in the other. */
+static void test_waits__are_not_alike_all_the_time(void **state)
+{
+	struct report *r = fixture_report(WAITS, 20000, 20000);
+	struct advice a;
+	uint32_t i;
+
+	for (i = 0; i < WAITS; i++)
+		add(r, i < WAITS / 2 && i % 10 == 0 ? 900000 : 20000, 20000);
+	put_arrivals(r);
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 64000)->hit_share < 0.8);
+	assert_true(fixture_point(&a, 64000)->hit_most > 0.98);
+	for (i = 0; i < WAITS; i++)
+		r->wait[i].gap_ns = i % 10 == 0 ? 900000 : 20000;
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 64000)->hit_most <
+		    fixture_point(&a, 64000)->hit_share + 0.02);
+	report_free(r);
+}
+
 static void test_waits__of_a_guest_that_thinks_are_closed(void **state)
 {
 	struct report *r = fixture_report(WAITS, 60000, 40000);
@@ -181,6 +223,8 @@ int main(void)
 		cmocka_unit_test(test_waits__a_kick_holds_up_the_next),
 		cmocka_unit_test(test_waits__an_exit_is_no_wait),
 		cmocka_unit_test(test_waits__of_a_clock_are_open),
+		cmocka_unit_test(test_waits__of_an_open_loop_hold_none_of_what_came_meanwhile),
+		cmocka_unit_test(test_waits__are_not_alike_all_the_time),
 		cmocka_unit_test(test_waits__of_a_guest_that_thinks_are_closed),
 		cmocka_unit_test(test_waits__of_a_guest_that_is_held_are_closed),
 	};
