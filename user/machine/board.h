@@ -112,11 +112,12 @@ struct machine {
 	bool waiting; /* a timer's callback waits for a loop: see board_inside_a_wait */
 	struct AioTimer duration_timer, hold_timer;
 	bool holding;
-	bool paused;		 /* see board_pause */
-	bool kick_exit_known;	 /* see board_know_kick_exit */
-	const char *quit_cause;	 /* BOARD_CAUSE_*; NULL = the run goes on */
-	struct monitor *monitor; /* NULL without qmp_path */
-	struct monitor *watcher; /* whose client is config.qmp_fd; NULL without */
+	bool paused;		     /* see board_pause */
+	bool kick_exit_known;	     /* see board_know_kick_exit */
+	struct kick_exit *kick_exit; /* NULL = not known, or not yet */
+	const char *quit_cause;	     /* BOARD_CAUSE_*; NULL = the run goes on */
+	struct monitor *monitor;     /* NULL without qmp_path */
+	struct monitor *watcher;     /* whose client is config.qmp_fd; NULL without */
 };
 
 /* spaces.c: RAM and address spaces */
@@ -148,7 +149,8 @@ void board_iothreads_stop(struct machine *m);
 int board_iothread_add(struct machine *m, const struct machine_iothread *config,
 		       struct error *err) MUST_CHECK;
 /* To be called before an iothread gets a policy: where that lives by what a sleep costs, the loops
- * are told what a kick costs a vCPU, which is measured when the first such policy is chosen. */
+ * are told what a kick costs a vCPU, which is measured when the first such policy is chosen, and
+ * from then on now and then. */
 void board_know_kick_exit(struct machine *m, const char *policy);
 int board_iothread_del(struct machine *m, const char *id, struct error *err) MUST_CHECK;
 int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,

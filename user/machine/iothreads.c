@@ -2,6 +2,7 @@
 /* The board's iothreads, each with a row of the stats page. Main context. Neighbours: board.c;
  * disks.c, moves.c and the monitor look them up, the monitor adds and removes. */
 #include "board.h"
+#include "kick_exit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 #include <handoff/poll_policy.h>
 #include <handoff/virtio.h>
 
-#define MAIN_LOOP_ID "main"
+#define MAIN_LOOP_ID	   "main"
+#define KICK_EXIT_EVERY_MS 60000
 
 static struct board_iothread *find(struct machine *m, const char *id)
 {
@@ -48,15 +50,12 @@ void board_know_kick_exit(struct machine *m, const char *policy_name)
 {
 	const struct poll_policy *policy = poll_policy_find(policy_name, NULL);
 	struct error err;
-	int64_t ns;
 
 	if (!policy || !policy->measured || m->kick_exit_known)
 		return;
 	m->kick_exit_known = true;
-	ns = kvm_kick_exit_ns_any(BOARD_KVM_DEVICE, &err);
-	if (ns >= 0)
-		aio_set_kick_exit_ns_any(ns);
-	else
+	m->kick_exit = kick_exit_start(BOARD_KVM_DEVICE, KICK_EXIT_EVERY_MS, &err);
+	if (!m->kick_exit)
 		log_warn("cannot measure what a kick costs a vCPU: %s; policy '%s' counts it as "
 			 "nothing",
 			 err.msg, policy->name);
@@ -115,6 +114,8 @@ int board_iothreads_start(struct machine *m, struct error *err)
 
 void board_iothreads_stop(struct machine *m)
 {
+	kick_exit_stop(m->kick_exit);
+	m->kick_exit = NULL;
 	while (m->n_iothreads)
 		stop_one(&m->iothread[--m->n_iothreads]);
 }
