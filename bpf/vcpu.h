@@ -30,8 +30,10 @@ static __always_inline void kick_count(struct kick_state *state, const struct th
 		ADD(state->coalesced, 1);
 	} else {
 		state->first_ns = now;
-		state->first_back_ns = t->back_ns;
-		state->first_left_ns = t->in_exit ? t->exit_ns : t->left_ns;
+		if (config.waits) {
+			state->first_back_ns = t->back_ns;
+			state->first_left_ns = t->in_exit ? t->exit_ns : t->left_ns;
+		}
 	}
 	state->last_ns = now;
 }

@@ -68,33 +68,34 @@ struct kick_key {
  * the loop side has one writer: the loop that serves the queue.
  */
 struct kick_state {
-	/* vCPU side */
-	__u64 kicks;	  /* guest writes seen */
-	__u64 user_exits; /* of which left to user space */
-	__u64 woke;	  /* of which woke a sleeping thread of the VMM */
-	__u64 pending;	  /* kicks of this window */
-	__u64 first_ns;	  /* the oldest of them; 0 = none */
-	__u64 last_ns;	  /* the newest kick of all */
+	/* vCPU side; what each kick touches comes first */
+	__u64 kicks;	/* guest writes seen */
+	__u64 pending;	/* kicks of this window */
+	__u64 first_ns; /* the oldest of them; 0 = none */
+	__u64 last_ns;	/* the newest kick of all */
+	/* Of kicks: an earlier one's signal was in the eventfd still (told at the kick). */
+	__u64 coalesced;
+	/* 1 + row of the stats page of the queue whose notify register this is; 0 = none */
+	__u32 row;
+	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
+	__u32 by_value;
 	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
 	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
 	__u32 woke_tid;	  /* whose sleep */
-	/* 1 + row of the stats page of the queue whose notify register this is; 0 = none */
-	__u32 row;
+	__u32 served_tid; /* the thread that served the last arrival */
+	__u64 user_exits; /* of kicks: left to user space */
+	__u64 woke;	  /* of kicks: woke a sleeping thread of the VMM */
 	/* loop side: the program at handoff:queue_notified */
 	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
-	__u64 spurious;	  /* entered with nothing there */
-	__u64 served_ns;  /* last entry */
-	__u32 served_tid; /* the thread that served the last arrival */
-	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
-	__u32 by_value;
+	__u64 spurious;	 /* entered with nothing there */
+	__u64 served_ns; /* last entry */
 	/*
-	 * What the kicks met. coalesced: an earlier kick's signal was in the eventfd still (told at
-	 * the kick). Of the windows that were closed, those whose first kick woke the consumer, and
-	 * those it met awake. With user_exits and the window that is open (pending) they add up to
-	 * kicks.
+	 * What the kicks met: of the windows that were closed, those whose first kick woke the
+	 * consumer, and those it met awake. With coalesced, user_exits and the window that is open
+	 * (pending) they add up to kicks.
 	 */
-	__u64 coalesced, met_asleep, met_awake;
+	__u64 met_asleep, met_awake;
 	/* Of the oldest kick of this window: since when its vCPU was back in the guest from the
 	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen. */
 	__u64 first_back_ns, first_left_ns;
