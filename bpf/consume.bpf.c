@@ -39,7 +39,7 @@ static __always_inline __u64 read_signals(struct pt_regs *regs)
 
 static __always_inline void has_read(__u32 row, long ret, __u64 signals)
 {
-	struct thread_state *t = thread_keep();
+	struct thread_state *t = thread_keep(current_tid());
 
 	if (!t)
 		return;

@@ -247,6 +247,7 @@ extern __u32 sys_exit_reads, sys_exit_ioctls; /* 1 = ho_sys_exit is to look at t
 
 /* What new entries start as; too large for the stack of a program. */
 static const struct thread_state empty_thread;
+static const struct kick_state empty_kick;
 static const struct irq_state empty_irq;
 
 static __always_inline void lost(enum loss what)

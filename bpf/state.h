@@ -20,6 +20,9 @@ static __always_inline void irq_add(const struct irq_set *set, enum stage stage,
 	irq_hist_add(set->rows, (__u64)set->msi.data << 32 | set->msi.address, stage, ns);
 }
 
+/* Not among what each kick runs, which is read from far away each time: a guest has run since. */
+#define RARE __attribute__((noinline, unused))
+
 /* Any context. NULL: this thread is not known. */
 static __always_inline struct thread_state *thread_find(__u32 tid)
 {
@@ -31,7 +34,7 @@ static __always_inline struct thread_state *thread_find(__u32 tid)
  * state that is there under this number belonged to a thread that has ended; it is cleared, not
  * replaced: who holds it still would write into whatever it is used for next.
  */
-static __always_inline struct thread_state *thread_new(__u32 tid)
+static RARE struct thread_state *thread_new(__u32 tid)
 {
 	struct thread_state *t = thread_find(tid);
 
@@ -50,9 +53,8 @@ static __always_inline struct thread_state *thread_new(__u32 tid)
 }
 
 /* The current thread's, which the report will tell of: a vCPU's or a loop's. Process context. */
-static __always_inline struct thread_state *thread_keep(void)
+static __always_inline struct thread_state *thread_keep(__u32 tid)
 {
-	__u32 tid = current_tid();
 	struct thread_state *t = thread_find(tid) ?: thread_new(tid);
 
 	if (t)
@@ -70,25 +72,28 @@ static __always_inline void thread_end(struct thread_state *t, __u32 tid)
 		ADD(threads_used, -1);
 }
 
+static RARE struct kick_state *kick_make(const struct kick_key *key, bool queue)
+{
+	struct kick_state *state;
+
+	if (!queue && kicks_used >= MODEL_MAX_KICK_KEYS - MODEL_KICK_RESERVE)
+		return NULL;
+	/* Two vCPUs at once: one makes it, both find it. */
+	if (!bpf_map_update_elem(&kicks, key, &empty_kick, BPF_NOEXIST))
+		ADD(kicks_used, 1);
+	state = bpf_map_lookup_elem(&kicks, key);
+	if (!state)
+		lost(LOSS_MAPS);
+	return state;
+}
+
 /*
  * An address that is a queue's always finds room; any other only outside the reserve: then NULL,
  * and nothing is lost, since the caller counts it in another way.
  */
 static __always_inline struct kick_state *kick_find_or_make(const struct kick_key *key, bool queue)
 {
-	struct kick_state *state;
-	const struct kick_state empty = {};
-
-	state = bpf_map_lookup_elem(&kicks, key);
-	if (state || (!queue && kicks_used >= MODEL_MAX_KICK_KEYS - MODEL_KICK_RESERVE))
-		return state;
-	/* Two vCPUs at once: one makes it, both find it. */
-	if (!bpf_map_update_elem(&kicks, key, &empty, BPF_NOEXIST))
-		ADD(kicks_used, 1);
-	state = bpf_map_lookup_elem(&kicks, key);
-	if (!state)
-		lost(LOSS_MAPS);
-	return state;
+	return bpf_map_lookup_elem(&kicks, key) ?: kick_make(key, queue);
 }
 
 /* Only a queue has stages. */

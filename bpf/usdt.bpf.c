@@ -23,7 +23,7 @@ int ho_notified(struct pt_regs *ctx)
 
 	if (!ours())
 		return 0;
-	t = thread_keep();
+	t = thread_keep(current_tid());
 	if (!t)
 		return 0;
 	if (bpf_usdt_arg(ctx, 0, (long *)&row) || bpf_usdt_arg(ctx, 1, &gpa) ||
@@ -52,7 +52,7 @@ int ho_notified(struct pt_regs *ctx)
 /* The loop's, in whose context the point is. */
 static __always_inline struct thread_state *polling(bool begins)
 {
-	struct thread_state *t = ours() ? thread_keep() : NULL;
+	struct thread_state *t = ours() ? thread_keep(current_tid()) : NULL;
 
 	if (t)
 		t->row.loop.polling = begins;

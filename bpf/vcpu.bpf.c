@@ -20,7 +20,9 @@
 /* The current thread if it is the VMM's; it becomes known at its first exit. */
 static __always_inline struct thread_state *vcpu(void)
 {
-	return ours() ? thread_keep() : NULL;
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return id >> 32 == config.tgid && !gone ? thread_keep((__u32)id) : NULL;
 }
 
 /* A read: counted, by address. */
