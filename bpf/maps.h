@@ -24,30 +24,33 @@ struct thread_state {
 	struct thread_row row; /* first: it is what user space reads */
 
 	/*
-	 * As a vCPU: the kick it is carrying out. What each kick touches comes first, in as few
-	 * cache lines as can be: a guest has used them meanwhile.
+	 * Each kick, whatever its kind, in as few cache lines as can be: a guest has used them
+	 * meanwhile. What it was is carried out until something else happens to this vCPU.
 	 */
 	__u32 armed;	    /* 1 = key was written to and nothing has happened to this vCPU since */
 	__u32 told;	    /* 1 = key was written to, and may yet leave: armed, or its wake was */
 	__u32 at_ioeventfd; /* 1 = KVM looks for the eventfd of this write (ioeventfd_write) */
 	__u32 untracked;    /* 1 = the table has no room for key */
 	__u32 in_exit;	    /* 1 = between kvm_exit and kvm_entry, in the kernel */
+	__u32 in_kick;	    /* 1 = not in the guest again yet */
 	__u32 keep;	    /* a vCPU or a loop */
+	__u32 vcpu;	    /* 1 + its index into vcpus; 0 = not seen entering */
 	struct kick_key key;
 	__u64 kick_ns;
 	__u64 kick_signal_ns; /* first eventfd_signal since; 0 = none, or not hooked */
 	__u64 inferred_ns;    /* a wake that was taken for its signal; 0 = none */
 	__u64 early_woke_ns;  /* a wake before the kick was told (kvm_fast_mmio tells it last) */
-	__u64 irqfd_ns; /* as a sender of interrupts: an irqfd fired; 0 = none, or not hooked */
+	/* its interrupts, which the next kick forgets */
+	__u64 irqfd_ns; /* an irqfd fired; 0 = none, or not hooked */
 	__u64 msi_ns;	/* begin of the injection; 0 = none under way */
-	__u64 exit_ns;	/* last kvm_exit; 0 = none */
+
+	/* as a vCPU: exits */
+	__u64 exit_ns; /* last kvm_exit; 0 = none */
+	__u64 back_ns; /* in the guest again from a kick; 0 = none, or not seen */
+	__u64 left_ns; /* of PVM: it has left the guest; 0 = it is there, or not seen */
+	__u64 msr_ns;  /* of PVM: read on the way into the guest; 0 = not yet */
 	__u32 early_tid;
-	__u32 vcpu;	 /* 1 + its index into vcpus; 0 = not seen entering */
-	__u32 in_kick;	 /* 1 = not in the guest again yet */
 	__u32 switch_ns; /* gap.bpf.c: what a write of PVM's takes */
-	__u64 back_ns;	 /* in the guest again from a kick; 0 = none, or not seen */
-	__u64 left_ns;	 /* of PVM: it has left the guest; 0 = it is there, or not seen */
-	__u64 msr_ns;	 /* of PVM: read on the way into the guest; 0 = not yet */
 
 	/* as a loop: the last wake by a kick, and how it went on */
 	__u64 wake_signal_ns, wake_waking_ns, wake_runnable_ns, wake_oncpu_ns;
@@ -56,16 +59,17 @@ struct thread_state {
 	__u64 runnable_ns; /* 0 = running, asleep, or not known */
 	__u64 oncpu_ns;	   /* 0 = not on a CPU */
 	__u32 preempted;   /* runnable since it was preempted, not since it was woken */
-	__u32 event;	   /* the last event: enum thread_event */
+	__u32 pad;
 
-	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted */
+	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted (msi_ns) */
 	struct irq_set msi; /* whose it is */
 	__u64 accept_ns;    /* of the last one accepted */
 
 	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
 	__u64 served; /* ever */
 	__u64 open;   /* a kick of theirs was consumed since their last interrupt */
-	__u64 reads;  /* 1 = it is seen to read eventfds */
+	__u32 event;  /* the last event: enum thread_event */
+	__u32 reads;  /* 1 = it is seen to read eventfds */
 
 	/* as a loop: its waits (gap.h) */
 	__u64 dry_ns;	  /* since when it has nothing to do; 0 = it has, or that is not known */
@@ -255,9 +259,14 @@ static __always_inline void lost(enum loss what)
 	ADD(losses[what], 1);
 }
 
+static __always_inline bool is_ours(__u64 pid_tgid)
+{
+	return pid_tgid >> 32 == config.tgid && !gone;
+}
+
 static __always_inline bool ours(void)
 {
-	return bpf_get_current_pid_tgid() >> 32 == config.tgid && !gone;
+	return is_ours(bpf_get_current_pid_tgid());
 }
 
 /* A thread outside of the VMM that serves its queues. */

@@ -22,7 +22,7 @@ static __always_inline struct thread_state *vcpu(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	return id >> 32 == config.tgid && !gone ? thread_keep((__u32)id) : NULL;
+	return is_ours(id) ? thread_keep((__u32)id) : NULL;
 }
 
 /* A read: counted, by address. */

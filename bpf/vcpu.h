@@ -30,7 +30,7 @@ static __always_inline void kick_count(struct kick_state *state, const struct th
 		ADD(state->coalesced, 1);
 	} else {
 		state->first_ns = now;
-		if (config.waits) {
+		if (config.waits) { /* only a loop's waits have them */
 			state->first_back_ns = t->back_ns;
 			state->first_left_ns = t->in_exit ? t->exit_ns : t->left_ns;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The vocabulary of design.md as numbers, and what the BPF programs keep in their maps. Seen by
- * bpf/ and user/trace. Append only.
+ * bpf/ and user/trace, of one build. Numbers of enums: append only.
  *
  * Of our own VMM nothing is told to the kernel in advance but its process id: kicks are keyed by
  * the guest address they hit, interrupts by their MSI message, and user space gives those keys
@@ -68,7 +68,7 @@ struct kick_key {
  * the loop side has one writer: the loop that serves the queue.
  */
 struct kick_state {
-	/* vCPU side; what each kick touches comes first */
+	/* each kick: in one cache line, since a guest has used them meanwhile */
 	__u64 kicks;	/* guest writes seen */
 	__u64 pending;	/* kicks of this window */
 	__u64 first_ns; /* the oldest of them; 0 = none */
@@ -79,12 +79,13 @@ struct kick_state {
 	__u32 row;
 	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
 	__u32 by_value;
+	/* vCPU side: some kicks */
 	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
 	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
-	__u32 woke_tid;	  /* whose sleep */
-	__u32 served_tid; /* the thread that served the last arrival */
 	__u64 user_exits; /* of kicks: left to user space */
 	__u64 woke;	  /* of kicks: woke a sleeping thread of the VMM */
+	__u32 woke_tid;	  /* whose sleep */
+	__u32 served_tid; /* loop side: the thread that served the last arrival */
 	/* loop side: the program at handoff:queue_notified */
 	__u64 consumed; /* eventfd counts read */
 	__u64 notified, busy, lost;
@@ -97,7 +98,8 @@ struct kick_state {
 	 */
 	__u64 met_asleep, met_awake;
 	/* Of the oldest kick of this window: since when its vCPU was back in the guest from the
-	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen. */
+	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen, or
+	 * waits are not kept. */
 	__u64 first_back_ns, first_left_ns;
 };
 
@@ -336,7 +338,8 @@ enum loss {
 #define MODEL_MAX_CONSUMERS 64 /* that are no threads of the VMM's */
 
 _Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 8 * 8 + 2 * 4 + 6 * 8 + 8 + 5 * 8, "map layout is ABI");
+_Static_assert(sizeof(struct kick_state) == 9 * 8 + 4 * 4 + 10 * 8, "map layout is ABI");
+_Static_assert(__builtin_offsetof(struct kick_state, signal_ns) == 6 * 8, "what each kick touches");
 _Static_assert(sizeof(struct queue_state) == 9 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");

@@ -33,12 +33,12 @@ struct advice_goal {
 	int64_t most_ns;       /* none above that is advised; 0 = no limit */
 };
 
-/* What one poll-max-ns would do. Times in ns, of one wait on the mean. */
+/* What one poll-max-ns would do. Times in ns, for each wait that was measured, on the mean. */
 struct advice_point {
 	int64_t max_ns;
 	double hit_share; /* of the waits: found by a spin */
-	/* The same if the kick's exit takes as long as it may (exit_most_ns), and if all of the
-	 * interval is like the better parts of it. */
+	/* The same if the kick's exit takes as long as it may (exit_most_ns), or in the better
+	 * parts of the interval. */
 	double hit_most;
 	double spun_ns; /* of a CPU, hit or not */
 	double late_ns; /* what wakes add to the latency */

@@ -43,7 +43,8 @@ struct poll_replay {
 
 /* Sums; times in ns. */
 struct poll_replay_result {
-	uint64_t waits, hits; /* hits: found by the spin, or the look after it */
+	uint64_t waits; /* n; more or fewer by what was merged, or was not */
+	uint64_t hits;	/* found by the spin, or the look after it */
 	double spun;
 	double cost;	    /* spun, and block_cost_ns for each sleep */
 	double clairvoyant; /* what one pays who knows each wait before it begins */

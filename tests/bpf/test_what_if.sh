@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # What `handoff tune` predicts of a poll-max-ns comes true when it is set, within 5 points of hits
-# (of what it says is the least, or the most), for guests that think and for requests by a clock.
-# By the VMM's own count of arrivals. And whether each waits for the one before is told.
+# of the range that it tells, which is no wider than 10, for guests that think and for requests by a
+# clock. By the VMM's own count of arrivals. And whether each waits for the one before is told.
 #
 # On a steep part a microsecond more of a wake is many points, and this host's wakes change from
 # second to second: what counts is the mean of rounds, each of a prediction, the setting, and a
@@ -12,15 +12,21 @@
 . "$(dirname "$0")/../lib/qmp.sh"
 . "$(dirname "$0")/../lib/tune.sh"
 
-chrt -r 1 true 2>/dev/null || skip_all "no leave to run at real-time priority"
+nice -n -20 true 2>/dev/null && [ "$(nice -n -20 nice)" = -20 ] ||
+	skip_all "no leave to run ahead of others"
 
-# A spin helps nobody whose CPU is another's.
+# A spin helps nobody whose CPU is another's. Not at real-time priority: of each second the kernel
+# would take 50 ms from a VM that spins, and give it a backlog.
 started() {
 	qmp_vm "$1" --iothread io0,poll-max-ns=0,policy=qemu --blk null,size=64M,iothread=io0 \
 		--load "rw=randread runtime=600 $2"
 	vmm=$(pgrep -P "$vm")
 	vms+=("$vm" "$vmm")
-	chrt -a -r -p 1 "$vmm" >/dev/null
+	local task
+	for task in /proc/"$vmm"/task/*; do
+		renice -n -20 -p "${task##*/}" >/dev/null
+	done
+	echo -20 >/proc/"$vmm"/autogroup 2>/dev/null
 }
 set_to() {
 	qmp_open
@@ -76,7 +82,8 @@ comes_true() {
 		round "$1" >>"$rounds"
 		[ $((try % 4)) -ne 0 ] || ! awk -v off="$2" '
 			{ least += $1; most += $2; is += $3 }
-			END { exit !(NR && is > least - off / 100 * NR &&
+			END { exit !(NR && most - least < 0.1 * NR &&
+				is > least - off / 100 * NR &&
 				is < most + off / 100 * NR) }' \
 			"$rounds" || return 0
 	done
@@ -92,7 +99,7 @@ honest() {
 	check "$load: told as $kind" says "$name" ".arrivals == \"$kind\" and
 		((.advice.sure | contains(\"CLOSED LOOP\")) == (\"$kind\" == \"closed\"))"
 	for max_ns; do
-		check "$load: poll-max-ns $max_ns does what was predicted, within 5 points" \
+		check "$load: poll-max-ns $max_ns does as predicted, within 5 points of the range" \
 			comes_true "$max_ns" 5
 	done
 	end_vm "$vm"

@@ -114,7 +114,7 @@ struct machine {
 	bool holding;
 	bool paused;		     /* see board_pause */
 	bool kick_exit_known;	     /* see board_know_kick_exit */
-	struct kick_exit *kick_exit; /* NULL = not known, or not yet */
+	struct kick_exit *kick_exit; /* NULL = it is not measured again */
 	const char *quit_cause;	     /* BOARD_CAUSE_*; NULL = the run goes on */
 	struct monitor *monitor;     /* NULL without qmp_path */
 	struct monitor *watcher;     /* whose client is config.qmp_fd; NULL without */
@@ -150,7 +150,7 @@ int board_iothread_add(struct machine *m, const struct machine_iothread *config,
 		       struct error *err) MUST_CHECK;
 /* To be called before an iothread gets a policy: where that lives by what a sleep costs, the loops
  * are told what a kick costs a vCPU, which is measured when the first such policy is chosen, and
- * from then on now and then. */
+ * by config.kick_exit_argv once a minute from then on. */
 void board_know_kick_exit(struct machine *m, const char *policy);
 int board_iothread_del(struct machine *m, const char *id, struct error *err) MUST_CHECK;
 int board_iothread_find(struct machine *m, const char *id, struct IOThread **iothread,

@@ -46,19 +46,33 @@ static uint64_t usual_max_ns(const char *policy)
 	return p ? (uint64_t)p->usual_max_ns : 0;
 }
 
+int64_t machine_kick_exit_ns(struct error *err)
+{
+	return kvm_kick_exit_ns_any(BOARD_KVM_DEVICE, err);
+}
+
 void board_know_kick_exit(struct machine *m, const char *policy_name)
 {
 	const struct poll_policy *policy = poll_policy_find(policy_name, NULL);
 	struct error err;
+	int64_t ns;
 
 	if (!policy || !policy->measured || m->kick_exit_known)
 		return;
 	m->kick_exit_known = true;
-	m->kick_exit = kick_exit_start(BOARD_KVM_DEVICE, KICK_EXIT_EVERY_MS, &err);
-	if (!m->kick_exit)
+	ns = machine_kick_exit_ns(&err);
+	if (ns < 0) {
 		log_warn("cannot measure what a kick costs a vCPU: %s; policy '%s' counts it as "
 			 "nothing",
 			 err.msg, policy->name);
+		return;
+	}
+	aio_set_kick_exit_ns_any(ns);
+	if (!m->config->kick_exit_argv)
+		return;
+	m->kick_exit = kick_exit_start(m->config->kick_exit_argv, KICK_EXIT_EVERY_MS, &err);
+	if (!m->kick_exit)
+		log_warn("what a kick costs a vCPU is not measured again: %s", err.msg);
 }
 
 int board_iothread_add(struct machine *m, const struct machine_iothread *from, struct error *err)

@@ -11,13 +11,14 @@
 struct kick_exit;
 
 /*
- * Measures now, and returns once that is known, then every `every_ms` in a thread of its own; each
- * time anew by a process that is gone when it has measured (some 10 ms of a CPU, at the lowest
- * priority but for the first), so that no tracer takes its VM and kicks for ours. NULL with err:
- * cannot be measured here.
+ * Every `every_ms` from now on a thread of its own runs the program `argv`, which is to print that
+ * cost, in ns. A program, so that no tracer takes its VM and its kicks for ours, and so that
+ * nothing of ours is copied for a fork; it runs at the lowest priority, and is killed after 10 s.
+ * argv must outlive it. NULL with err.
  */
-struct kick_exit *kick_exit_start(const char *device, unsigned int every_ms, struct error *err);
-/* No measurement is under way after it. NULL is fine. */
+struct kick_exit *kick_exit_start(const char *const *argv, unsigned int every_ms,
+				  struct error *err);
+/* No program runs after it. NULL is fine. */
 void kick_exit_stop(struct kick_exit *k);
 
 #endif

@@ -53,6 +53,8 @@ static bool play(struct player *p, int64_t gap_ns, int64_t wake_ns)
 	int64_t early_ns = p->state.poll_ns + p->how->look_ns;
 	bool hit, spins;
 
+	p->r.waits++;
+	p->r.clairvoyant += (double)MIN(gap_ns, p->params->block_cost_ns);
 	if (p->kick_lingers && gap_ns > early_ns) {
 		wait_out(p, early_ns, early_ns, true);
 		p->kick_lingers = false;
@@ -75,7 +77,7 @@ struct poll_replay_result poll_replay(const struct poll_policy *policy,
 				      const struct poll_params *params,
 				      const struct poll_replay *how, const int64_t *gaps, size_t n)
 {
-	struct player p = { policy, params, how, .r = { .waits = n }, .kicked = true };
+	struct player p = { policy, params, how, .kicked = true };
 	bool hit = false;
 	size_t i;
 
@@ -85,11 +87,12 @@ struct poll_replay_result poll_replay(const struct poll_policy *policy,
 
 		if (hit && how->merged && how->merged[i] > 0) {
 			hit = play(&p, how->merged[i], wake);
-			p.r.waits++;
 			gap -= how->merged[i] + (hit ? 0 : wake);
+			/* Slept for that one, it serves both at once. */
+			if (!hit && gap <= 0)
+				continue;
 		}
 		gap = MAX(gap, (int64_t)0);
-		p.r.clairvoyant += (double)MIN(gap, params->block_cost_ns);
 		hit = play(&p, gap, wake);
 	}
 	p.r.cost = p.r.spun + (double)(p.r.waits - p.r.hits) * (double)params->block_cost_ns;

@@ -193,7 +193,8 @@ static void say_sure(struct advice *a)
 
 	if (most > p + points / 100)
 		snprintf(unseen, sizeof(unseen),
-			 " (to %.1f%%: not all is seen here, or alike all the time)", most * 100);
+			 " (to %.1f%% by what is not seen here, or in the better parts)",
+			 most * 100);
 	snprintf(a->sure, sizeof(a->sure), "%llu waits, %s: hits +-%.1f points%s; %s",
 		 (unsigned long long)a->gaps, evidence_name(a->gaps_evidence), points, unseen,
 		 kinds[a->arrivals]);

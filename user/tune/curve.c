@@ -14,7 +14,8 @@
 #include "waits.h"
 
 #define QEMU_TURN_NS 300
-/* QEMU's and ours alike: notifications on, and the rings once more. */
+/* QEMU's and ours alike: notifications on, and the rings once more. Measured: of work that follows
+ * the end of a spin, what comes within 1.6 us, or 3.3 where the loop is traced, is found so. */
 #define LOOK_NS	     2000
 
 #define PARTS 8
@@ -110,9 +111,10 @@ static int by_value(const void *a, const void *b)
 }
 
 /*
- * Of the parts of the interval, that which is the best but one. A machine has phases, and one of
- * them is what sleeping itself does to the guest: while the loop's CPU falls asleep and wakes up
- * the hypervisor under this host, if there is one, may hold up the vCPU's, too.
+ * Of the parts of the interval, that which is the best but one. A machine has phases, and in some
+ * of them sleeping itself does something to the guest: while the loop's CPU falls asleep and wakes
+ * up the hypervisor under this host, if there is one, may hold up the vCPU's, too. In parts that
+ * are alike it is that much better by chance as parts differ: a bound, no estimate.
  */
 static double hits_of_best_parts(const struct player *p)
 {
@@ -128,14 +130,14 @@ static double hits_of_best_parts(const struct player *p)
 	return hits[PARTS - 2];
 }
 
+/* Of each wait that was measured: work that came during a wake adds waits to those. */
 static void fill_point(struct advice_point *p, const struct advice *a,
-		       const struct poll_replay_result *r, double slept_share)
+		       const struct poll_replay_result *r, size_t n, double slept_share)
 {
-	double n = (double)r->waits, rate, slept;
+	double slept = (double)(r->waits - r->hits) / (double)n, rate;
 
 	p->hit_share = hits_of(r);
-	slept = 1 - p->hit_share;
-	p->spun_ns = r->spun / n;
+	p->spun_ns = r->spun / (double)n;
 	p->late_ns = slept * a->wake_ns;
 	p->cost_ns = p->spun_ns + slept * a->block_cost_ns;
 	rate = rate_at(a, slept_share, slept);
@@ -153,10 +155,10 @@ static void take_play(struct advice_point *point, const struct player *p, double
 	if (first)
 		point->hit_most = hits;
 	point->hit_most = MAX(point->hit_most, hits);
-	if (p->waits->in_order)
+	if (p->waits->in_order && p->waits->n >= PARTS * ADVICE_MIN_GAPS)
 		point->hit_most = MAX(point->hit_most, hits_of_best_parts(p));
 	if (first || hits < point->hit_share)
-		fill_point(point, p->a, &r, slept_share);
+		fill_point(point, p->a, &r, p->waits->n, slept_share);
 }
 
 /* Where the curve bends: farthest above the straight line from end to end, as the candidates stand

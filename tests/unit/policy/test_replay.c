@@ -251,15 +251,28 @@ static void test_replay__a_last_look_finds_what_is_late(void **state)
 }
 
 /* The first misses, the second hits. What came while a sleeper woke up is a wait of its own for
- * one that did not sleep, and only for that. */
+ * one that did not sleep, and only for that. Found too late it takes the next one with it. */
 static void test_replay__what_came_during_a_wake_is_a_wait(void **state)
 {
 	static const int64_t list[] = { 3000, 3000, 9000 };
-	static const int64_t after_hit[] = { 0, 0, 2500 }, after_miss[] = { 0, 2500, 0 };
+	static const int64_t after_hit[] = { 0, 0, 2500 }, after_miss[] = { 0, 2500, 0 },
+			     missed[] = { 0, 0, 6000 };
+	struct poll_params p = { .max_ns = 80000, .block_cost_ns = 10000 };
+	struct poll_replay how = { .wake_ns = 20000, .merged = after_hit };
+	struct poll_replay_result r;
 
-	assert_int_equal(hits_of((struct poll_replay){ 0 }, list, 3), 1);
-	assert_int_equal(hits_of((struct poll_replay){ .merged = after_hit }, list, 3), 2);
-	assert_int_equal(hits_of((struct poll_replay){ .merged = after_miss }, list, 3), 1);
+	assert_int_equal(poll_params_complete(QEMU, &p, NULL), 0);
+	r = poll_replay(QEMU, &p, &how, list, 3);
+	assert_int_equal(r.waits, 4);
+	assert_int_equal(r.hits, 2);
+	assert_near(r.spun, 3000 + 2500 + 4000, 0);
+	assert_near(r.clairvoyant, 3000 + 3000 + 2500 + 6500, 0);
+	how.merged = after_miss;
+	assert_int_equal(poll_replay(QEMU, &p, &how, list, 3).waits, 3);
+	how.merged = missed;
+	r = poll_replay(QEMU, &p, &how, list, 3);
+	assert_int_equal(r.waits, 3);
+	assert_int_equal(r.hits, 1);
 }
 
 static void test_replay__without_a_spin_nothing_is_found(void **state)

@@ -146,7 +146,8 @@ static void test_waits__of_a_clock_are_open(void **state)
 static void test_waits__of_an_open_loop_hold_none_of_what_came_meanwhile(void **state)
 {
 	struct report *r = fixture_report(WAITS, 50000, 20000);
-	double without;
+	struct advice a;
+	double without, cpu;
 	uint32_t i;
 
 	for (i = 0; i < WAITS; i++)
@@ -157,8 +158,13 @@ static void test_waits__of_an_open_loop_hold_none_of_what_came_meanwhile(void **
 	r->queue[0].requests = WAITS;
 	without = hits(r, 96000);
 	assert_in_range(without * 100, 20, 80);
+	fixture_advise(r, &a);
+	cpu = fixture_point(&a, 256000)->cpu;
 	r->queue[0].requests = 2 * WAITS;
 	assert_true(hits(r, 96000) > without + 0.05);
+	/* It is as long at rest, whatever ends it. */
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 256000)->cpu > 0.95 * cpu);
 	report_free(r);
 }
 
