@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <handoff/thread.h>
 #include "context.h"
 
 #define IOTHREAD_ID_MAX 31
@@ -106,18 +106,6 @@ static void iothread_stop(void *opaque)
 	iothread->running = false;
 }
 
-static int iothread_create(struct IOThread *iothread)
-{
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&iothread->thread, NULL, iothread_run, iothread);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -ret;
-}
-
 struct IOThread *iothread_new(const struct iothread_config *config, struct error *err)
 {
 	struct IOThread *iothread;
@@ -138,7 +126,7 @@ struct IOThread *iothread_new(const struct iothread_config *config, struct error
 	iothread->config = config;
 	iothread->err = err;
 	sem_init(&iothread->started, 0, 0);
-	ret = iothread_create(iothread);
+	ret = thread_start(&iothread->thread, iothread_run, iothread);
 	if (ret) {
 		error_set(err, ret, "iothread '%s': no thread: %s", config->id, strerror(-ret));
 		goto free;

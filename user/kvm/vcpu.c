@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <handoff/bql.h>
+#include <handoff/thread.h>
 #include "vm.h"
 
 /* Only ends KVM_RUN's sleep. Blocked in no vCPU thread; the process must not use it otherwise. */
@@ -90,21 +91,13 @@ static void *kvm_vcpu_thread_fn(void *opaque)
 static int vcpu_start_thread(struct kvm_vcpu *vcpu, struct error *err)
 {
 	struct sigaction action = { .sa_handler = on_kick_signal, .sa_flags = SA_RESTART };
-	sigset_t all, old;
 	int ret;
 
 	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
-	/*
-	 * The thread is born with everything blocked, so that it never takes a signal meant for the
-	 * main thread.
-	 */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&vcpu->thread, NULL, kvm_vcpu_thread_fn, vcpu);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = thread_start(&vcpu->thread, kvm_vcpu_thread_fn, vcpu);
 	if (ret)
-		return error_set(err, -ret, "vCPU %u: cannot create its thread: %s", vcpu->id,
-				 strerror(ret));
+		return error_set(err, ret, "vCPU %u: cannot create its thread: %s", vcpu->id,
+				 strerror(-ret));
 	pthread_mutex_lock(&vcpu->lock);
 	while (!vcpu->tid)
 		pthread_cond_wait(&vcpu->changed, &vcpu->lock);

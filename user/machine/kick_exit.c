@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <handoff/aio.h>
 #include <handoff/clock.h>
+#include <handoff/thread.h>
 
 /* At the lowest priority it may wait for a CPU that spins. */
 #define PROGRAM_MS 10000
@@ -160,18 +161,6 @@ static void *keep_up_to_date(void *opaque)
 	return NULL;
 }
 
-static int start_thread(struct kick_exit *k)
-{
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&k->thread, NULL, keep_up_to_date, k);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret;
-}
-
 static void destroy(struct kick_exit *k)
 {
 	pthread_cond_destroy(&k->changed);
@@ -196,10 +185,10 @@ struct kick_exit *kick_exit_start(const char *const *argv, unsigned int every_ms
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	ret = start_thread(k);
+	ret = thread_start(&k->thread, keep_up_to_date, k);
 	if (!ret)
 		return k;
-	error_set(err, -ret, "cannot create a thread: %s", strerror(ret));
+	error_set(err, ret, "cannot create a thread: %s", strerror(-ret));
 	destroy(k);
 	return NULL;
 }

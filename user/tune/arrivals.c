@@ -33,8 +33,27 @@ static double share(double part, double whole)
 
 /* --- while it is at work ---------------------------------------------------------------------- */
 
+double arrivals_busy_ns(const struct report_loop *loop)
+{
+	return (double)loop->wake_hist.sum_ns + (double)loop->handling_ns;
+}
+
+double arrivals_requests(const struct report *interval, const struct report_loop *loop)
+{
+	uint32_t index = (uint32_t)(loop - interval->loop), i;
+	double n = 0;
+
+	for (i = 0; i < interval->n_queues; i++) {
+		const struct report_queue *q = &interval->queue[i];
+
+		if (q->loop_index == index && q->requests_evidence != EVIDENCE_ABSENT)
+			n += (double)q->requests;
+	}
+	return n;
+}
+
 struct kicks {
-	double all, busy, requests;
+	double all, busy;
 };
 
 /* Of the loop's queues: those that met it at work, or a signal that was waiting. */
@@ -50,8 +69,6 @@ static struct kicks kicks_of(const struct report *r, const struct report_loop *l
 			continue;
 		k.all += (double)q->kicks;
 		k.busy += (double)(q->kicks_awake + q->kicks_coalesced);
-		if (q->requests_evidence != EVIDENCE_ABSENT)
-			k.requests += (double)q->requests;
 	}
 	return k;
 }
@@ -59,14 +76,14 @@ static struct kicks kicks_of(const struct report *r, const struct report_loop *l
 static enum advice_arrivals by_meeting(const struct report *r, const struct report_loop *l)
 {
 	struct kicks k = kicks_of(r, l);
-	double busy_ns = (double)l->wake_hist.sum_ns + (double)l->handling_ns;
-	double busy = MIN(share(busy_ns, (double)r->duration_ns), 1.0);
+	double requests = arrivals_requests(r, l);
+	double busy = MIN(share(arrivals_busy_ns(l), (double)r->duration_ns), 1.0);
 	/* One that comes while an earlier one waits for the loop may send no kick at all. */
-	double unkicked = k.requests - (double)l->gap_hist.count;
+	double unkicked = requests - (double)l->gap_hist.count;
 
 	if (k.all < ADVICE_MIN_GAPS || busy < BUSY_LEAST)
 		return ARRIVALS_UNKNOWN;
-	if (share(unkicked, k.requests) >= busy / 4)
+	if (share(unkicked, requests) >= busy / 4)
 		return ARRIVALS_OPEN;
 	return share(k.busy, k.all) < busy / 4 ? ARRIVALS_CLOSED : ARRIVALS_OPEN;
 }

@@ -5,6 +5,11 @@
 
 #include <handoff/advisor.h>
 
+/* Of the loop in the interval: how long it was woken or at work; and what its queues were asked, of
+ * those that tell. */
+double arrivals_busy_ns(const struct report_loop *loop);
+double arrivals_requests(const struct report *interval, const struct report_loop *loop);
+
 /* Unknown also without memory. */
 enum advice_arrivals arrivals_of(const struct report *interval, const struct report_loop *loop);
 

@@ -16,6 +16,7 @@
 #include <handoff/advisor.h>
 #include <handoff/compiler.h>
 #include <handoff/hist.h>
+#include "arrivals.h"
 
 /* Of its waits, those that must have been slept through for their order to tell all. */
 #define SLEPT_LEAST 0.95
@@ -87,18 +88,9 @@ static void draw_all(struct waits *w, const struct report_loop *loop, double exi
  */
 static double merged_rate(const struct report *r, const struct report_loop *loop)
 {
-	double requests = 0, waits = (double)loop->gap_hist.count;
-	double busy_ns = (double)loop->wake_hist.sum_ns + (double)loop->handling_ns;
-	double gaps_ns = (double)loop->gap_hist.sum_ns;
-	uint32_t i;
+	double requests = arrivals_requests(r, loop), waits = (double)loop->gap_hist.count;
+	double busy_ns = arrivals_busy_ns(loop), gaps_ns = (double)loop->gap_hist.sum_ns;
 
-	for (i = 0; i < r->n_queues; i++) {
-		const struct report_queue *q = &r->queue[i];
-
-		if (q->loop_index == (uint32_t)(loop - r->loop) &&
-		    q->requests_evidence != EVIDENCE_ABSENT)
-			requests += (double)q->requests;
-	}
 	if (requests <= waits || busy_ns <= 0 || gaps_ns <= 0)
 		return 0;
 	return MIN((requests - waits) / busy_ns, waits / gaps_ns);
