@@ -24,8 +24,8 @@ struct thread_state {
 	struct thread_row row; /* first: it is what user space reads */
 
 	/*
-	 * Each kick, whatever its kind, in as few cache lines as can be: a guest has used them
-	 * meanwhile. What it was is carried out until something else happens to this vCPU.
+	 * Each kick, whatever its kind, in as few cache lines as can be: a guest has used the
+	 * caches meanwhile. What it was is carried out until something else happens to this vCPU.
 	 */
 	__u32 armed;	    /* 1 = key was written to and nothing has happened to this vCPU since */
 	__u32 told;	    /* 1 = key was written to, and may yet leave: armed, or its wake was */

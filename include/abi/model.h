@@ -68,7 +68,7 @@ struct kick_key {
  * the loop side has one writer: the loop that serves the queue.
  */
 struct kick_state {
-	/* each kick: in one cache line, since a guest has used them meanwhile */
+	/* each kick: close together, since a guest has used the caches meanwhile */
 	__u64 kicks;	/* guest writes seen */
 	__u64 pending;	/* kicks of this window */
 	__u64 first_ns; /* the oldest of them; 0 = none */

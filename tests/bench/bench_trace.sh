@@ -392,7 +392,7 @@ if asked idle; then
 	bench_idle
 fi
 goal "at most 700 ns added to a kick that wakes nobody" "$(kick_goal alone)" 700 1
-# What this machine cannot do by itself: a kick takes 40 us here, and no VM sends as many.
+# Not a rate that was run: a kick takes 30 to 40 us here, so no VM sends as many.
 goal "at least 0.97 of a vCPU's time at 100,000 kicks/s" "$(kept_at 100000 alone)" 0.97 -1
 goal "at most 700 ns added to a kick and its service" "$(kick_goal served)" 700 1
 goal "at least 0.97 of the requests" "$(kept handoff)" 0.97 -1
