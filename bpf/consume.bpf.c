@@ -45,7 +45,7 @@ static __always_inline void has_read(__u32 row, long ret, __u64 signals)
 		return;
 	t->reads = 1;
 	if (ret == EVENTFD_BYTES)
-		queue_consumed(row - 1, t->row.tid, signals);
+		queue_consumed(t, row - 1, signals);
 	else
 		account_empty(t, bpf_ktime_get_ns());
 }

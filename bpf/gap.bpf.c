@@ -4,9 +4,8 @@
 #include "gap.h"
 #include "vcpu.h"
 
-__attribute__((noinline)) int loop_hist_add(__u32 tid, __u32 which, __u64 ns)
+__attribute__((noinline)) int loop_hist_add(struct thread_state *t, __u32 which, __u64 ns)
 {
-	struct thread_state *t = thread_find(tid);
 	struct hist *h = NULL;
 	__u32 index;
 
@@ -19,7 +18,7 @@ __attribute__((noinline)) int loop_hist_add(__u32 tid, __u32 which, __u64 ns)
 		h = bpf_map_lookup_elem(&loop_hists, &index);
 	}
 	if (h)
-		hist_add_shared(h, ns);
+		hist_add_alone(h, ns);
 	else
 		lost(LOSS_MAPS);
 	return 0;

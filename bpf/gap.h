@@ -24,7 +24,7 @@ struct window {
 };
 
 /* gap.bpf.c: global functions, verified once. */
-int loop_hist_add(__u32 tid, __u32 which, __u64 ns);
+int loop_hist_add(struct thread_state *t, __u32 which, __u64 ns);
 int loop_wait_add(__u32 tid, struct loop_wait *wait);
 
 /* Four seconds and more are all alike. */
@@ -63,10 +63,10 @@ static __always_inline void gap_arrived(struct thread_state *t, const struct win
 		wait.held_ns = gap_u32(w->back_ns - from);
 	if (w->left_ns && w->left_ns < arrival_ns)
 		wait.exit_ns = gap_u32(arrival_ns - w->left_ns);
-	loop_hist_add(t->row.tid, LOOP_GAP, arrival_ns - from);
+	loop_hist_add(t, LOOP_GAP, arrival_ns - from);
 	if (woken) {
 		wait.wake_ns = gap_u32(since(arrival_ns, now));
-		loop_hist_add(t->row.tid, LOOP_WAKE, since(arrival_ns, now));
+		loop_hist_add(t, LOOP_WAKE, since(arrival_ns, now));
 	}
 	if (config.waits)
 		loop_wait_add(t->row.tid, &wait);
@@ -78,8 +78,7 @@ static __always_inline void gap_spun(struct thread_state *t, __u64 now)
 	__u64 ns = t->dry_ns ? since(t->dry_ns, now) : 0;
 
 	if (ns)
-		loop_hist_add(t->row.tid, LOOP_GAP_SPUN,
-			      ns > t->service_ns ? ns - t->service_ns : 0);
+		loop_hist_add(t, LOOP_GAP_SPUN, ns > t->service_ns ? ns - t->service_ns : 0);
 }
 
 /* What serving takes, of late. */

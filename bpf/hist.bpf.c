@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Adding to the histograms of maps.h, which several vCPUs and loops may do at once: the arithmetic
- * is abi/hist.h's, the additions are atomic. Global functions: each is verified once, with nothing
- * known of its arguments, and called from all programs. Arguments are plain numbers: 6.1 refuses
- * pointers to a caller's stack.
+ * Adding to the histograms of maps.h, which several vCPUs may do at once; to those of a loop's side
+ * only the loop that serves the queue. The arithmetic is abi/hist.h's. Global functions: each is
+ * verified once, with nothing known of its arguments, and called from all programs. Arguments are
+ * plain numbers: 6.1 refuses pointers to a caller's stack.
  */
 #include "state.h"
 
@@ -17,6 +17,21 @@ __attribute__((noinline)) int stage_hist_count(__u32 row, __u32 stage, __u64 ns,
 	h = bpf_map_lookup_elem(&stage_hists, &index);
 	if (h)
 		hist_count_shared(h, ns, n);
+	else
+		lost(LOSS_LOOKUPS);
+	return 0;
+}
+
+__attribute__((noinline)) int stage_hist_add_alone(__u32 row, __u32 stage, __u64 ns)
+{
+	__u32 index = row * KICK_STAGES + stage;
+	struct hist *h;
+
+	if (stage >= KICK_STAGES)
+		return 0;
+	h = bpf_map_lookup_elem(&stage_hists, &index);
+	if (h)
+		hist_add_alone(h, ns);
 	else
 		lost(LOSS_LOOKUPS);
 	return 0;

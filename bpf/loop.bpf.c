@@ -45,7 +45,7 @@ static __always_inline void kick_woke(struct thread_state *t, struct kick_state 
 				      const struct task_struct *p, __u64 now)
 {
 	if (!t->armed) {
-		t->early_woke_ns = now;
+		t->early_woke_ns = t->kick_signal_ns ?: now;
 		t->early_tid = p->pid;
 		return;
 	}
@@ -54,38 +54,31 @@ static __always_inline void kick_woke(struct thread_state *t, struct kick_state 
 		return;
 	if (!t->kick_signal_ns) {
 		kick_add(state, STAGE_SIGNAL, since(t->kick_ns, now));
-		ADD(seen.signals_inferred, 1);
+		if (seen.signals_inferred < 2)
+			ADD(seen.signals_inferred, 1);
 		t->inferred_ns = now;
 	}
 	ADD(state->woke, 1);
-	state->woke_ns = now;
+	state->woke_ns = t->kick_signal_ns ?: now;
 	state->woke_tid = p->pid;
 }
 
 SEC("?tp_btf/sched_waking")
 int BPF_PROG(ho_waking, struct task_struct *p)
 {
-	struct thread_state *waker, *t;
+	__u64 id = bpf_get_current_pid_tgid(), now;
 	struct kick_state *state;
-	__u64 now;
+	struct thread_state *t;
 
-	if (!ours_task(p) || !ours())
+	if (!ours_task(p) || !is_ours(id) || p->pid == (int)id)
 		return 0;
-	waker = thread_find(current_tid());
-	if (!waker || (!waker->armed && !waker->in_exit))
-		return 0;
-	t = thread_find(p->pid);
-	if (!t || t == waker)
+	t = thread_find((__u32)id);
+	if (!t || (!t->armed && !t->in_exit))
 		return 0;
 	now = bpf_ktime_get_ns();
-	state = waker->armed ? bpf_map_lookup_elem(&kicks, &waker->key) : NULL;
-	if (!kick_wakes(waker, state, now))
-		return 0;
-	t->wake_signal_ns = waker->kick_signal_ns ?: now;
-	t->wake_runnable_ns = 0;
-	t->wake_oncpu_ns = 0;
-	t->wake_waking_ns = now;
-	kick_woke(waker, state, p, now);
+	state = t->armed ? bpf_map_lookup_elem(&kicks, &t->key) : NULL;
+	if (kick_wakes(t, state, now))
+		kick_woke(t, state, p, now);
 	return 0;
 }
 
@@ -106,8 +99,9 @@ int BPF_PROG(ho_wakeup, struct task_struct *p)
 	now = bpf_ktime_get_ns();
 	t->runnable_ns = now;
 	t->preempted = 0;
-	if (t->wake_waking_ns && !t->wake_runnable_ns)
-		t->wake_runnable_ns = now;
+	t->wake_before_ns = t->wake_runnable_ns;
+	t->wake_runnable_ns = now;
+	t->wake_oncpu_ns = 0;
 	t->row.loop.wakes++;
 	return 0;
 }
@@ -147,7 +141,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 		return;
 	}
 	t->oncpu_ns = now;
-	if (t->wake_runnable_ns && !t->wake_oncpu_ns)
+	if (!t->wake_oncpu_ns)
 		t->wake_oncpu_ns = now;
 	t->row.loop.cpu = bpf_get_smp_processor_id();
 	if (config.foreign)
@@ -155,7 +149,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 	if (t->runnable_ns && !t->preempted)
 		gap_woken(t);
 	if (!t->reads && is_consumer(next->pid))
-		queues_looked_at(next->pid);
+		queues_looked_at(t);
 	if (!t->runnable_ns)
 		return;
 	waited = since(t->runnable_ns, now);

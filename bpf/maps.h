@@ -23,6 +23,25 @@
 struct thread_state {
 	struct thread_row row; /* first: it is what user space reads */
 
+	/* on the run queue */
+	__u64 runnable_ns;	/* 0 = running, asleep, or not known */
+	__u64 oncpu_ns;		/* 0 = not on a CPU */
+	__u64 wake_runnable_ns; /* its last wake; 0 = none */
+	__u64 wake_before_ns;	/* the one before that */
+	__u64 wake_oncpu_ns;	/* it ran after its last wake; 0 = not yet */
+	__u32 preempted;	/* runnable since it was preempted, not since it was woken */
+	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
+	__u32 event;  /* the last event: enum thread_event */
+	__u64 served; /* ever */
+	__u64 open;   /* a kick of theirs was consumed since their last interrupt */
+	/* as a loop: its waits (gap.h) */
+	__u64 dry_ns;	  /* since when it has nothing to do; 0 = it has, or that is not known */
+	__u64 wait_ns;	  /* dry_ns of the sleep it has woken from; 0 = none, or told already */
+	__u64 service_ns; /* from a kick's consumption to its interrupt, on the mean of late */
+	__u64 accept_ns;  /* as a sender of interrupts: of the last one accepted */
+	__u32 reads;	  /* 1 = it is seen to read eventfds */
+	__u32 keep;	  /* a vCPU or a loop */
+
 	/*
 	 * Each kick, whatever its kind, in as few cache lines as can be: a guest has used the
 	 * caches meanwhile. What it was is carried out until something else happens to this vCPU.
@@ -33,7 +52,7 @@ struct thread_state {
 	__u32 untracked;    /* 1 = the table has no room for key */
 	__u32 in_exit;	    /* 1 = between kvm_exit and kvm_entry, in the kernel */
 	__u32 in_kick;	    /* 1 = not in the guest again yet */
-	__u32 keep;	    /* a vCPU or a loop */
+	__u32 early_tid;    /* whom the wake at early_woke_ns woke */
 	__u32 vcpu;	    /* 1 + its index into vcpus; 0 = not seen entering */
 	struct kick_key key;
 	__u64 kick_ns;
@@ -45,37 +64,21 @@ struct thread_state {
 	__u64 msi_ns;	/* begin of the injection; 0 = none under way */
 
 	/* as a vCPU: exits */
-	__u64 exit_ns; /* last kvm_exit; 0 = none */
-	__u64 back_ns; /* in the guest again from a kick; 0 = none, or not seen */
-	__u64 left_ns; /* of PVM: it has left the guest; 0 = it is there, or not seen */
-	__u64 msr_ns;  /* of PVM: read on the way into the guest; 0 = not yet */
-	__u32 early_tid;
+	__u64 exit_ns;	 /* last kvm_exit; 0 = none */
+	__u64 back_ns;	 /* in the guest again from a kick; 0 = none, or not seen */
+	__u64 left_ns;	 /* of PVM: it has left the guest; 0 = it is there, or not seen */
+	__u64 msr_ns;	 /* of PVM: read on the way into the guest; 0 = not yet */
 	__u32 switch_ns; /* gap.bpf.c: what a write of PVM's takes */
-
-	/* as a loop: the last wake by a kick, and how it went on */
-	__u64 wake_signal_ns, wake_waking_ns, wake_runnable_ns, wake_oncpu_ns;
-
-	/* on the run queue */
-	__u64 runnable_ns; /* 0 = running, asleep, or not known */
-	__u64 oncpu_ns;	   /* 0 = not on a CPU */
-	__u32 preempted;   /* runnable since it was preempted, not since it was woken */
 	__u32 pad;
 
 	/* as a sender of interrupts: kvm_msi_set_irq not yet accepted (msi_ns) */
 	struct irq_set msi; /* whose it is */
-	__u64 accept_ns;    /* of the last one accepted */
-
-	/* of a VMM that tells nothing: the queues it serves, a bit for each row, and its account */
-	__u64 served; /* ever */
-	__u64 open;   /* a kick of theirs was consumed since their last interrupt */
-	__u32 event;  /* the last event: enum thread_event */
-	__u32 reads;  /* 1 = it is seen to read eventfds */
-
-	/* as a loop: its waits (gap.h) */
-	__u64 dry_ns;	  /* since when it has nothing to do; 0 = it has, or that is not known */
-	__u64 wait_ns;	  /* dry_ns of the sleep it has woken from; 0 = none, or told already */
-	__u64 service_ns; /* from a kick's consumption to its interrupt, on the mean of late */
+	__u64 unused[4];    /* to a whole number of lines */
 };
+
+#define THREAD_KICK_OFFSET __builtin_offsetof(struct thread_state, armed)
+_Static_assert((48 + 8 + THREAD_KICK_OFFSET) % 64 == 0, "lines: as those of kick_state");
+_Static_assert((48 + 8 + sizeof(struct thread_state)) % 64 == 0, "lines: as those of kick_state");
 
 /*
  * EVENT_NONE: nothing was seen of it yet. EVENT_RUN: it was woken. EVENT_DONE: an

@@ -35,12 +35,11 @@ static __always_inline bool single(__u64 bits)
 }
 
 /* Closes the window of one of the queue's addresses. 1: it was open; 0: it is there. */
-__attribute__((noinline)) int way_consumed(__u32 row, __u32 way, __u32 tid, __u64 signals,
-					   __u64 now)
+__attribute__((noinline)) int way_consumed(struct thread_state *t, __u32 row, __u32 way,
+					   __u64 signals, __u64 now)
 {
 	struct queue_binding *b = bpf_map_lookup_elem(&bindings, &row);
 	struct queue_state *q = bpf_map_lookup_elem(&queue_states, &row);
-	struct thread_state *t = thread_find(tid);
 	struct kick_state *state;
 	struct window w;
 	bool counted;
@@ -57,9 +56,9 @@ __attribute__((noinline)) int way_consumed(__u32 row, __u32 way, __u32 tid, __u6
 		return 0;
 	}
 	counted = q->irq_polled && state->last_ns <= q->last_irq_ns;
-	w = window_close(state, tid, signals, now);
+	w = window_close(state, t->row.tid, signals, now);
 	state->served_ns = now;
-	state->served_tid = tid;
+	state->served_tid = t->row.tid;
 	/* A spin was faster than all its kicks: that arrival is among `polled`. */
 	if (counted && !w.woke_ns)
 		state->spurious++;
@@ -87,11 +86,10 @@ static __always_inline bool announces(const struct queue_binding *b, const struc
 	return false;
 }
 
-__attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals)
+__attribute__((noinline)) int queue_consumed(struct thread_state *t, __u32 row, __u64 signals)
 {
 	struct queue_binding *b = bpf_map_lookup_elem(&bindings, &row);
 	struct queue_state *q = bpf_map_lookup_elem(&queue_states, &row);
-	struct thread_state *t = thread_find(tid);
 	__u64 now = bpf_ktime_get_ns();
 	__u32 i;
 
@@ -100,9 +98,9 @@ __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals
 		return 0;
 	}
 	for (i = 0; i < QUEUE_WAYS && i < b->ways.n; i++)
-		way_consumed(row, i, tid, signals, now);
+		way_consumed(t, row, i, signals, now);
 	q->last_serve_ns = now;
-	q->tid = tid;
+	q->tid = t->row.tid;
 	q->kicked_hd = 1;
 	t->served |= 1ull << (row & 63);
 	if (announces(b, q)) {
@@ -110,7 +108,7 @@ __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals
 		t->open |= 1ull << (row & 63);
 	}
 	account_consume(t, now);
-	if (tid == current_tid())
+	if (t->row.tid == current_tid())
 		uprobe_consumed(row, now);
 	return 0;
 }
@@ -118,20 +116,25 @@ __attribute__((noinline)) int queue_consumed(__u32 row, __u32 tid, __u64 signals
 /* A worker serves few queues. */
 #define WORKER_QUEUES 4
 
-__attribute__((noinline)) int queues_looked_at(__u32 tid)
+__attribute__((noinline)) int queues_looked_at(struct thread_state *t)
 {
-	__u64 *all = bpf_map_lookup_elem(&consumers, &tid), rows = all ? *all : 0;
 	struct queue_binding *b;
 	struct kick_state *state;
-	__u32 i, row;
+	__u64 *all, rows;
+	__u32 i, row, tid;
 
+	if (!t)
+		return 0;
+	tid = t->row.tid;
+	all = bpf_map_lookup_elem(&consumers, &tid);
+	rows = all ? *all : 0;
 	for (i = 0; i < WORKER_QUEUES && rows; i++) {
 		row = lowest_bit(rows);
 		rows &= rows - 1;
 		b = bpf_map_lookup_elem(&bindings, &row);
 		state = b ? bpf_map_lookup_elem(&kicks, &b->ways.way[0]) : NULL;
 		if (state && state->pending)
-			queue_consumed(row, tid, SIGNALS_ALL);
+			queue_consumed(t, row, SIGNALS_ALL);
 	}
 	return 0;
 }

@@ -6,10 +6,10 @@
 
 #include "window.h"
 
-/* Thread `tid`, which has a state, has taken the signals out of a queue's eventfd. */
-int queue_consumed(__u32 row, __u32 tid, __u64 signals);
+/* The thread has taken the signals out of a queue's eventfd. */
+int queue_consumed(struct thread_state *t, __u32 row, __u64 signals);
 /* The same for a worker that looks at its queues whenever it runs, and reads no eventfd. */
-int queues_looked_at(__u32 tid);
+int queues_looked_at(struct thread_state *t);
 /* The current thread, which has a state, has sent a message that is not known to be of
  * other queues than these (bits of rows; 0 = not known at all). Whose it was; 0 = cannot be told.
  */

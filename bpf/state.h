@@ -8,6 +8,7 @@
 
 /* hist.bpf.c. Functions of their own, which the verifier looks at once and not at every call. */
 int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n);
+int stage_hist_add_alone(__u32 row, __u32 stage, __u64 ns);
 int irq_hist_add(__u64 rows, __u64 message, __u32 stage, __u64 ns);
 
 static __always_inline void stage_hist_add(__u32 row, __u32 stage, __u64 ns)
@@ -101,6 +102,14 @@ static __always_inline void kick_add(const struct kick_state *state, enum stage 
 {
 	if (state->row)
 		stage_hist_add(state->row - 1, stage, ns);
+}
+
+/* The same by the loop that serves the queue, of a stage that only it adds to. */
+static __always_inline void kick_add_alone(const struct kick_state *state, enum stage stage,
+					   __u64 ns)
+{
+	if (state->row)
+		stage_hist_add_alone(state->row - 1, stage, ns);
 }
 
 #endif

@@ -71,23 +71,27 @@ static __always_inline struct window window_close(struct kick_state *state, __u3
 		state->woke_ns = 0;
 	}
 	if (taken && w.woke_ns)
-		ADD(state->met_asleep, 1);
+		state->met_asleep++;
 	else if (taken)
 		ADD(state->met_awake, 1);
 	state->consumed += signals == SIGNALS_ALL ? taken - left : signals;
 	return w;
 }
 
-/* The way of an arrival that ended a sleep. Never switched out: it was woken before it slept. */
+/*
+ * The way of an arrival that ended a sleep: on a run queue since the first wake after the signal.
+ * It may be here before that is told, and may never have been switched out: woken before it slept.
+ */
 static __always_inline void add_wake(struct kick_state *state, const struct thread_state *t,
-				     __u64 now)
+				     __u64 signal_ns, __u64 now)
 {
-	__u64 runnable = t->wake_runnable_ns ?: now;
-	__u64 oncpu = t->wake_oncpu_ns ?: runnable;
+	bool told = t->wake_runnable_ns >= signal_ns;
+	__u64 runnable = told ? t->wake_runnable_ns : now;
+	__u64 oncpu = told && t->wake_oncpu_ns ? t->wake_oncpu_ns : runnable;
 
-	kick_add(state, STAGE_WAKE, since(t->wake_signal_ns, runnable));
-	kick_add(state, STAGE_RUNQ, since(runnable, oncpu));
-	kick_add(state, STAGE_DISPATCH, since(oncpu, now));
+	kick_add_alone(state, STAGE_WAKE, since(signal_ns, runnable));
+	kick_add_alone(state, STAGE_RUNQ, since(runnable, oncpu));
+	kick_add_alone(state, STAGE_DISPATCH, since(oncpu, now));
 }
 
 static __always_inline void arrived(struct kick_state *state, struct thread_state *t,
@@ -101,19 +105,19 @@ static __always_inline void arrived(struct kick_state *state, struct thread_stat
 	 * waited. */
 	since_ns = loop->polling ? now : later(since_ns, loop->poll_end_ns);
 	woken = woken && !loop->polling && w->woke_ns > loop->poll_end_ns;
-	if (woken && t->wake_waking_ns == w->woke_ns)
-		add_wake(state, t, now);
+	if (woken && t->wake_before_ns < w->woke_ns)
+		add_wake(state, t, w->woke_ns, now);
 	else if (w->first_ns)
-		kick_add(state, STAGE_DISPATCH, since(later(since_ns, w->signal_ns), now));
+		kick_add_alone(state, STAGE_DISPATCH, since(later(since_ns, w->signal_ns), now));
 	/* Of our own VMM the page has what a spin found. */
 	if (w->first_ns && (woken || config.foreign))
 		gap_arrived(t, w, woken, now);
 	if (w->first_ns && now > since_ns && now - since_ns > config.lost_after_ns)
-		ADD(state->lost, 1);
+		state->lost++;
 	else if (woken)
-		ADD(state->notified, 1);
+		state->notified++;
 	else
-		ADD(state->busy, 1);
+		state->busy++;
 }
 
 #endif

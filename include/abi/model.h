@@ -66,41 +66,50 @@ struct kick_key {
  * Everything seen of one guest address. Counters only grow. A window is the time between two
  * consumptions of its eventfd. The vCPU side (several vCPUs may kick one queue) adds atomically;
  * the loop side has one writer: the loop that serves the queue.
+ *
+ * A line of a cache that both write goes from CPU to CPU at each kick, which takes as long as all
+ * else that a program does. So the parts are in lines of their own, if an entry of the kernel's
+ * hash begins its value 72 bytes after the begin of a line (48 of its own, and the key).
  */
 struct kick_state {
-	/* each kick: close together, since a guest has used the caches meanwhile */
-	__u64 kicks;	/* guest writes seen */
-	__u64 pending;	/* kicks of this window */
-	__u64 first_ns; /* the oldest of them; 0 = none */
-	__u64 last_ns;	/* the newest kick of all */
-	/* Of kicks: an earlier one's signal was in the eventfd still (told at the kick). */
-	__u64 coalesced;
+	/* both sides, each window: what has to go from one CPU to the other */
+	__u64 kicks;	 /* guest writes seen */
+	__u64 pending;	 /* kicks of this window */
+	__u64 first_ns;	 /* the oldest of them; 0 = none */
+	__u64 last_ns;	 /* the newest kick of all */
+	__u64 woke_ns;	 /* the signal of the kick that ended a sleep in this window; 0 = none */
+	__u64 served_ns; /* the loop's: its last entry */
+	__u32 woke_tid;	 /* whose sleep */
 	/* 1 + row of the stats page of the queue whose notify register this is; 0 = none */
-	__u32 row;
+	__u16 row;
 	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
-	__u32 by_value;
-	/* vCPU side: some kicks */
-	__u64 signal_ns;  /* first eventfd_signal of this window, where it can be hooked; else 0 */
-	__u64 woke_ns;	  /* sched_waking of the kick that ended a sleep in this window; 0 = none */
-	__u64 user_exits; /* of kicks: left to user space */
-	__u64 woke;	  /* of kicks: woke a sleeping thread of the VMM */
-	__u32 woke_tid;	  /* whose sleep */
-	__u32 served_tid; /* loop side: the thread that served the last arrival */
+	__u16 by_value;
+
 	/* loop side: the program at handoff:queue_notified */
-	__u64 consumed; /* eventfd counts read */
-	__u64 notified, busy, lost;
-	__u64 spurious;	 /* entered with nothing there */
-	__u64 served_ns; /* last entry */
+	__u64 signal_ns; /* vCPU's: first eventfd_signal of this window, where it can be hooked */
+	__u64 consumed;	 /* eventfd counts read */
+	__u64 notified, busy;
+	__u64 spurious; /* entered with nothing there */
 	/*
 	 * What the kicks met: of the windows that were closed, those whose first kick woke the
 	 * consumer, and those it met awake. With coalesced, user_exits and the window that is open
 	 * (pending) they add up to kicks.
 	 */
 	__u64 met_asleep, met_awake;
+	__u32 served_tid; /* the thread that served the last arrival */
+	__u32 pad;
+
+	/* vCPU side */
+	__u64 woke; /* of kicks: woke a sleeping thread of the VMM */
+	/* Of kicks: an earlier one's signal was in the eventfd still (told at the kick). */
+	__u64 coalesced;
+	__u64 user_exits; /* of kicks: left to user space */
+	__u64 lost;	  /* the loop's, of arrivals */
 	/* Of the oldest kick of this window: since when its vCPU was back in the guest from the
 	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen, or
 	 * waits are not kept. */
 	__u64 first_back_ns, first_left_ns;
+	__u64 unused[2]; /* to a size that lays the next one's parts in lines of their own too */
 };
 
 /*
@@ -129,8 +138,8 @@ struct queue_state {
 /*
  * Stages that the kernel sees: exit, signal, wake, runq, dispatch; and, by uprobes on a VMM that is
  * not ours, service, io and irq. Queue by queue: element row * KICK_STAGES + stage of stage_hists.
- * Added to atomically (hist_add_shared): several vCPUs may kick one queue, and one queue may change
- * its loop.
+ * Several vCPUs may kick one queue, so to theirs is added atomically (hist_add_shared); wake, runq
+ * and dispatch are added to by the loop that serves the queue, one at a time (hist_add_alone).
  */
 #define KICK_STAGES (STAGE_IRQ + 1)
 
@@ -282,8 +291,8 @@ struct vcpu_state {
 struct thread_row {
 	__u32 tid;
 	__u32 pad;
-	struct loop_state loop;
 	struct vcpu_state vcpu;
+	struct loop_state loop;
 };
 
 /* Why a vCPU left the guest, in its hardware's own numbers. */
@@ -300,9 +309,11 @@ struct exit_key {
  * inlined where it matters. So an end that should have come from one and did not is counted.
  */
 struct trace_seen {
-	__u32 signal;		/* 1 = eventfd_signal(_mask) has fired for a kick */
-	__u32 ioeventfd;	/* 1 = ioeventfd_write has */
-	__u64 signals_inferred; /* a kick's signal was taken from the wake it caused */
+	__u32 signal;	 /* 1 = eventfd_signal(_mask) has fired for a kick */
+	__u32 ioeventfd; /* 1 = ioeventfd_write has */
+	/* A kick's signal was taken from the wake it caused: never, once, more often (2 or a few).
+	 * All CPUs would write it at each kick. */
+	__u64 signals_inferred;
 	__u64 signals_untold;	/* fast-MMIO kicks, of which KVM tells after the signal only */
 	__u64 injects_inferred; /* an injection's begin was taken from kvm_msi_set_irq */
 	__u64 handlers_unowned; /* a handler (uprobe) found a request, and whose was not known
@@ -338,8 +349,9 @@ enum loss {
 #define MODEL_MAX_CONSUMERS 64 /* that are no threads of the VMM's */
 
 _Static_assert(sizeof(struct kick_key) == 24, "map layout is ABI");
-_Static_assert(sizeof(struct kick_state) == 9 * 8 + 4 * 4 + 10 * 8, "map layout is ABI");
-_Static_assert(__builtin_offsetof(struct kick_state, signal_ns) == 6 * 8, "what each kick touches");
+_Static_assert((48 + sizeof(struct kick_key) + sizeof(struct kick_state)) % 64 == 0, "lines");
+_Static_assert(__builtin_offsetof(struct kick_state, signal_ns) == 56, "lines");
+_Static_assert(__builtin_offsetof(struct kick_state, woke) == 56 + 64, "lines");
 _Static_assert(sizeof(struct queue_state) == 9 * 8 + 4 * 4, "map layout is ABI");
 _Static_assert(sizeof(struct irq_vote) == 16, "map layout is ABI");
 _Static_assert(sizeof(struct queue_ways) == 8 + QUEUE_WAYS * 24, "map layout is ABI");

@@ -15,7 +15,7 @@ struct fixture {
 	char *copy; /* of the object's globals */
 	const uint32_t *index;
 	const uint64_t *upper;
-	struct hist *hist, *shared;
+	struct hist *hist, *shared, *alone;
 };
 
 /* Where a global lies in the copy, by the BTF of its section. */
@@ -56,7 +56,8 @@ static int setup(void **state)
 	f->upper = global(f, "upper");
 	f->hist = global(f, "hist");
 	f->shared = global(f, "shared");
-	return f->index && f->upper && f->hist && f->shared ? 0 : -1;
+	f->alone = global(f, "alone");
+	return f->index && f->upper && f->hist && f->shared && f->alone ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -83,10 +84,15 @@ static void compare(struct fixture *f, struct hist *model, uint64_t ns)
 			 (unsigned long long)ns, *f->index, (unsigned long long)*f->upper, index,
 			 (unsigned long long)hist_upper(index));
 	assert_memory_equal(f->hist, model, sizeof(*model));
-	/* Shared histograms keep the minimum + 1, 0 being none; the largest value has no + 1. */
+	/* These keep the minimum + 1, 0 being none, and leave the count to whoever reads the
+	 * buckets; the largest value has no + 1. */
+	assert_true(f->shared->count == 0 && f->alone->count == 0);
+	f->shared->count = f->alone->count = model->count;
 	if (ns != ~0ull)
 		f->shared->min_ns--;
+	f->alone->min_ns--;
 	assert_memory_equal(f->shared, model, sizeof(*model));
+	assert_memory_equal(f->alone, model, sizeof(*model));
 }
 
 /* Every power of two with its neighbours, the edges of every bucket, and the two ends. */

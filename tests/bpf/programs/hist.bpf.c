@@ -8,7 +8,7 @@
 
 __u32 bucket = 0;
 __u64 upper = 0;
-struct hist hist = {}, shared = {};
+struct hist hist = {}, shared = {}, alone = {};
 
 /* args[0] = the value. */
 SEC("raw_tp/test")
@@ -20,6 +20,7 @@ int hist_one(struct bpf_raw_tracepoint_args *ctx)
 	upper = hist_upper(bucket);
 	hist_add(&hist, ns);
 	hist_add_shared(&shared, ns);
+	hist_add_alone(&alone, ns);
 	return 0;
 }
 
