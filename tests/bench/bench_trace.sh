@@ -240,8 +240,8 @@ swap_qemus() {
 	other_pid=$pid to_other=$to from_other=$from
 }
 
-# qemu_turns TOOL FILE: requests per second of a VM for one of its twin, which is not traced. Only
-# ours has a goal within 3 %, which takes many turns.
+# qemu_turns TOOL FILE: requests per second of the VM that is traced and of its twin, in turns. Only
+# ours has a goal within 3 %, which takes many.
 qemu_turns() {
 	local mine n=$turns
 	[ "$1" = handoff ] || n=$((turns / 5 + 1))
@@ -276,7 +276,7 @@ pin() {
 }
 
 bench_qemu() {
-	local tool line="iodepth=4 noevent=1 runtime=3600s"
+	local tool side line="iodepth=4 noevent=1 runtime=3600s"
 	qemu_start "$line"
 	pin
 	qmp stop
@@ -287,27 +287,32 @@ bench_qemu() {
 	qmp stop
 	for _ in $(seq "$rounds"); do
 		for tool in "${tools[@]}"; do
-			qemu_turns "$tool" "$tmp/iops.untraced.$tool"
-			tool_attach "$tool" "$qemu_pid" || { could_not "$tool"; continue; }
-			qemu_turns "$tool" "$tmp/iops.$tool"
-			tool_detach
+			for side in 0 1; do
+				tool_attach "$tool" "$qemu_pid" || { could_not "$tool"; break; }
+				qemu_turns "$tool" "$tmp/iops.$tool.$side"
+				tool_detach
+				swap_qemus
+			done
 		done
 	done
 	qemu_stop
 	swap_qemus
 	qemu_stop
 	for tool in "${tools[@]}"; do
-		printf "requests/s under QEMU: %-28s traced/untraced %.3f +- %.3f\n" \
+		printf "requests/s under QEMU: %-28s traced/untraced %.4f +- %.4f\n" \
 			"$(tool_label "$tool")" $(kept "$tool")
 	done
-	printf '%62s of %.0f\n' "" "$(cat "$tmp"/iops.untraced.*.twin | median)"
+	printf '%62s of %.0f\n' "" "$(cat "$tmp"/iops.*.twin | median)"
 }
 
-# kept TOOL: the share of requests per second that is left with it, and the noise of that. What the
-# hooks' filters cost the twin too is not in it.
+# kept TOOL: the share of requests per second that is left with it, and the noise of that. Each of
+# the two was traced while the other was not: by what one of them is faster, one share is too high
+# and the other as much too low, so their mean (geometric) is left. What the hooks' filters cost the
+# twin too is not in it.
 kept() {
-	[ -s "$tmp/iops.$1" ] && echo "$(share "$tmp/iops.$1")" "$(share "$tmp/iops.untraced.$1")" |
-		awk '{printf "%.3f %.3f", $1 / $3, $1 / $3 * sqrt(($2 / $1) ^ 2 + ($4 / $3) ^ 2)}'
+	[ -s "$tmp/iops.$1.1" ] && echo "$(share "$tmp/iops.$1.0")" "$(share "$tmp/iops.$1.1")" |
+		awk '{kept = sqrt($1 * $3)
+			printf "%.4f %.4f", kept, kept / 2 * sqrt(($2 / $1) ^ 2 + ($4 / $3) ^ 2)}'
 }
 
 # share FILE: of its twin's requests per second.
