@@ -37,7 +37,7 @@ static __always_inline bool kick_wakes(const struct thread_state *t, const struc
 		return false;
 	if (!t->armed)
 		return t->in_exit;
-	return state && state->row && state->pending && state->served_ns < t->kick_ns &&
+	return state && state->row && state->pending && state->first_ns <= t->kick_ns &&
 	       now - t->kick_ns < config.lost_after_ns;
 }
 

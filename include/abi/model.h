@@ -73,13 +73,14 @@ struct kick_key {
  */
 struct kick_state {
 	/* both sides, each window: what has to go from one CPU to the other */
-	__u64 kicks;	 /* guest writes seen */
-	__u64 pending;	 /* kicks of this window */
-	__u64 first_ns;	 /* the oldest of them; 0 = none */
-	__u64 last_ns;	 /* the newest kick of all */
-	__u64 woke_ns;	 /* the signal of the kick that ended a sleep in this window; 0 = none */
-	__u64 served_ns; /* the loop's: its last entry */
-	__u32 woke_tid;	 /* whose sleep */
+	__u64 kicks;	/* guest writes seen */
+	__u64 pending;	/* kicks of this window */
+	__u64 first_ns; /* the oldest of them; 0 = none */
+	__u64 last_ns;	/* the newest kick of all */
+	/* Of kicks: an earlier one's signal was in the eventfd still (told at the kick). */
+	__u64 coalesced;
+	__u64 woke_ns;	/* the signal of the kick that ended a sleep in this window; 0 = none */
+	__u32 woke_tid; /* whose sleep */
 	/* 1 + row of the stats page of the queue whose notify register this is; 0 = none */
 	__u16 row;
 	/* 1 = queues share this address: kicks are filed under BUS_BY_VALUE */
@@ -87,9 +88,9 @@ struct kick_state {
 
 	/* loop side: the program at handoff:queue_notified */
 	__u64 signal_ns; /* vCPU's: first eventfd_signal of this window, where it can be hooked */
+	__u64 served_ns; /* last entry */
 	__u64 consumed;	 /* eventfd counts read */
 	__u64 notified, busy;
-	__u64 spurious; /* entered with nothing there */
 	/*
 	 * What the kicks met: of the windows that were closed, those whose first kick woke the
 	 * consumer, and those it met awake. With coalesced, user_exits and the window that is open
@@ -100,11 +101,11 @@ struct kick_state {
 	__u32 pad;
 
 	/* vCPU side */
-	__u64 woke; /* of kicks: woke a sleeping thread of the VMM */
-	/* Of kicks: an earlier one's signal was in the eventfd still (told at the kick). */
-	__u64 coalesced;
+	__u64 woke;	  /* of kicks: woke a sleeping thread of the VMM */
 	__u64 user_exits; /* of kicks: left to user space */
-	__u64 lost;	  /* the loop's, of arrivals */
+	/* the loop's, seldom */
+	__u64 lost;	/* of arrivals */
+	__u64 spurious; /* entered with nothing there */
 	/* Of the oldest kick of this window: since when its vCPU was back in the guest from the
 	 * kick that it had sent before, and when it left the guest for this one; 0 = not seen, or
 	 * waits are not kept. */
