@@ -7,33 +7,35 @@
  */
 #include "state.h"
 
-__attribute__((noinline)) int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n)
+/* NULL: there is no such row, which is counted, or no such stage. */
+static __always_inline struct hist *stage_hist(__u32 row, __u32 stage)
 {
 	__u32 index = row * KICK_STAGES + stage;
 	struct hist *h;
 
 	if (stage >= KICK_STAGES)
-		return 0;
+		return NULL;
 	h = bpf_map_lookup_elem(&stage_hists, &index);
+	if (!h)
+		lost(LOSS_LOOKUPS);
+	return h;
+}
+
+__attribute__((noinline)) int stage_hist_count(__u32 row, __u32 stage, __u64 ns, __s64 n)
+{
+	struct hist *h = stage_hist(row, stage);
+
 	if (h)
 		hist_count_shared(h, ns, n);
-	else
-		lost(LOSS_LOOKUPS);
 	return 0;
 }
 
 __attribute__((noinline)) int stage_hist_add_alone(__u32 row, __u32 stage, __u64 ns)
 {
-	__u32 index = row * KICK_STAGES + stage;
-	struct hist *h;
+	struct hist *h = stage_hist(row, stage);
 
-	if (stage >= KICK_STAGES)
-		return 0;
-	h = bpf_map_lookup_elem(&stage_hists, &index);
 	if (h)
 		hist_add_alone(h, ns);
-	else
-		lost(LOSS_LOOKUPS);
 	return 0;
 }
 

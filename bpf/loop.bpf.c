@@ -25,10 +25,10 @@ static __always_inline bool ours_task(const struct task_struct *p)
  * Is the wake that `t` (the current thread) does right now due to a guest's write? An interrupt may
  * borrow a vCPU's thread and wake a loop too, and where kvm_entry never fires the vCPU stays armed
  * while the guest runs. But only a queue's write wakes, and a loop does not sleep while the eventfd
- * is readable: so the write must be still waiting, and whoever serves the queue must be the one
- * that was woken (woke_tid). The wake follows the write within 0.7 us unless the vCPU is preempted
- * between; after lost_after_ns it does not matter any more. Where the signal itself is seen, it
- * comes before any wake it causes.
+ * is readable: so the write must be still waiting (it began the window that is open, or came into
+ * it), and whoever serves the queue must be the one that was woken (woke_tid). The wake follows the
+ * write within 0.7 us unless the vCPU is preempted between; after lost_after_ns it does not matter
+ * any more. Where the signal itself is seen, it comes before any wake it causes.
  */
 static __always_inline bool kick_wakes(const struct thread_state *t, const struct kick_state *state,
 				       __u64 now)
