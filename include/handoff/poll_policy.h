@@ -49,6 +49,7 @@ struct poll_state {
 	 * one, the rule of "qemu". */
 	double loss[POLL_EXPERTS], unit;
 	int64_t shadow_ns;
+	uint32_t leader; /* which of them has paid least */
 	int64_t late_ns; /* how late it takes itself to see work that ends a sleep */
 	double expected; /* share of waits of late that a look, a spin of block_cost_ns, would hit
 			  */

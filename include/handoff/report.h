@@ -225,6 +225,8 @@ struct report {
 	/* Of that, what the programs on a kick's way took, for each kick: at most, since they run
 	 * for other exits and wakes too; < 0 = unknown. */
 	double tracer_kick_ns;
+	uint64_t tracer_clock_ns; /* what the kernel's accounting of a run adds to it, and is not in
+				     the two; 0 = unknown */
 	/* Waits of all loops as they were, the newest, oldest first; waits_total: there were. */
 	uint64_t waits_total;
 	uint32_t n_waits;

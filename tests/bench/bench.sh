@@ -22,6 +22,11 @@ measure() {
 median() { sort -n | awk \
 	'{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 
+# centre: of numbers, their median and twice its standard error (0.93 quartile ranges / sqrt(n), as
+# of a normal law): what is smaller than that is noise.
+centre() { sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)],
+	1.86 * (v[int((3 * NR + 3) / 4)] - v[int((NR + 3) / 4)]) / sqrt(NR)}'; }
+
 # ratio FILE FILE: the median of the ratios of the pairs. A pair was run back to back: a machine
 # that changes its pace now and then (a host that moves our CPUs between its own) changes it
 # between pairs, seldom within one.

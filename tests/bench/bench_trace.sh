@@ -121,15 +121,20 @@ tiny_turns() {
 	done
 }
 
-# tiny_others FILE: our programs' own time for a kick of a VM that is not traced, as BPF counts it.
+# tiny_others: for a kick of a VM that is not traced, our programs' own time as BPF counts it, ns,
+# and their runs.
 tiny_others() {
 	runs_while tiny_burst "$to_twin" "$from_twin" 5000 |
-		awk '{ns += $5 - $3} END {print ns / 5000}' >>"$1"
+		awk '{ns += $5 - $3; runs += $4 - $2} END {print ns / 5000, runs / 5000}'
 }
+
+# What the kernel's accounting adds to each run of a BPF program, ns, as the tool measured it. It is
+# no cost of the program: the accounting is off but for samples (user/trace/run_time.h).
+run_clock() { report_value .tracer.run_clock_ns; }
 
 # tiny_round TOOL FILE option...: fresh VMs kick with and without the tool.
 tiny_round() {
-	local tool=$1 file=$2 ok=
+	local tool=$1 file=$2 ok= others=
 	shift 2
 	tiny_start "$@"
 	twin_pid=$vm_pid to_twin=$vm_to from_twin=$vm_from
@@ -138,8 +143,10 @@ tiny_round() {
 	tiny_turns "$file.untraced.$tool"
 	if tool_attach "$tool" "$tiny_pid"; then
 		tiny_turns "$file.$tool"
-		[ "$tool" = handoff ] && tiny_others "$file.others"
+		[ "$tool" = handoff ] && others=$(tiny_others)
 		tool_detach
+		[ "$others" ] && awk -v clock="$(run_clock)" '{print $1 - $2 * clock}' \
+			<<<"$others" >>"$file.others"
 		ok=1
 	fi
 	echo end >&"$to_tiny"
@@ -149,11 +156,6 @@ tiny_round() {
 	exec {to_tiny}>&- {from_tiny}<&- {to_twin}>&- {from_twin}<&-
 	[ $ok ]
 }
-
-# centre: of numbers, their median and twice its standard error (0.93 quartile ranges / sqrt(n), as
-# of a normal law): what is smaller than that is noise.
-centre() { sort -g | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)],
-	1.86 * (v[int((3 * NR + 3) / 4)] - v[int((NR + 3) / 4)]) / sqrt(NR)}'; }
 
 # added FILE TOOL: to a kick, ns, and the noise of that.
 added() {
@@ -337,9 +339,9 @@ bench_idle() {
 	qemu_stop
 	echo "An idle VM, traced: its threads switched $(((after - before) / 2)) times a second;" \
 		"BPF programs that ran, of all tasks:"
-	join "$tmp/names" "$tmp/runs" | awk '
-		$5 > $3 {printf "  %-16s %8.0f runs/s %8.1f us/s\n", $2, ($5 - $3) / 2,
-			($6 - $4) / 2000; us += ($6 - $4) / 2000}
+	join "$tmp/names" "$tmp/runs" | awk -v clock="$(run_clock)" '
+		$5 > $3 {now = ($6 - $4 - clock * ($5 - $3)) / 2000; us += now
+			printf "  %-16s %8.0f runs/s %8.1f us/s\n", $2, ($5 - $3) / 2, now}
 		END {printf "  together %.4f %% of a CPU\n", us / 1e4}'
 }
 

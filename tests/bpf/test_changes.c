@@ -144,6 +144,7 @@ static void test_changes__cost(void **state)
 	assert_int_equal(kernel_cost_end(k, &kick_ns, &all_ns), -EINVAL);
 	assert_int_equal(kernel_cost_begin(k), 0);
 	assert_int_equal(kernel_cost_begin(k), -EBUSY);
+	assert_in_range(kernel_run_clock_ns(k), 1, 10000);
 	other_kick(f, 0);
 	other_wait(f, 1);
 	assert_int_equal(kernel_cost_end(k, &kick_ns, &all_ns), 0);

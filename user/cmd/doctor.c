@@ -2,6 +2,7 @@
 /* `handoff doctor`: can the main job run here, and what evidence can this host give for each stage?
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static const struct opts_option options[] = {
 	  .help = "print one JSON document",
 	  .parse = parse_json },
 	{ .name = "kick-exit",
-	  .help = "print the CPU-ns that a kick costs a vCPU here, a number, and no more",
+	  .help = "print the CPU-ns that a kick costs a vCPU here, a number (with --json: "
+		  "kick_exit_ns), and no more",
 	  .parse = parse_kick_exit },
 	{ .name = NULL },
 };
@@ -127,7 +129,7 @@ static int print_json(const struct doctor *d)
 }
 
 /* In a VM made for that. */
-static int tell_kick_exit(void)
+static int tell_kick_exit(bool json)
 {
 	struct error err;
 	int64_t ns = machine_kick_exit_ns(&err);
@@ -136,7 +138,10 @@ static int tell_kick_exit(void)
 		log_error("doctor: %s", err.msg);
 		return CMD_FAILED;
 	}
-	printf("%lld\n", (long long)ns);
+	if (json)
+		printf("{\"schema\": \"handoff.doctor/1\", \"kick_exit_ns\": %" PRId64 "}\n", ns);
+	else
+		printf("%" PRId64 "\n", ns);
 	return cmd_close_stdout();
 }
 
@@ -150,7 +155,7 @@ static int run(int argc, char **argv)
 	if (ret)
 		return ret < 0 ? cmd_usage(&opts, &err) : cmd_close_stdout();
 	if (o.kick_exit)
-		return tell_kick_exit();
+		return tell_kick_exit(o.json);
 	d = calloc(1, sizeof(*d));
 	if (!d) {
 		log_error("doctor: out of memory");

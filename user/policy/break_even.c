@@ -148,6 +148,22 @@ static double missed(int64_t spin_ns, int64_t sleep_ns, int64_t ns)
 	return (double)spin_ns + (double)sleep_ns - (double)ns;
 }
 
+static uint32_t leader(const struct poll_state *state)
+{
+	uint32_t i, best = 0; /* of equals the shorter spin */
+
+	for (i = 1; i < POLL_EXPERTS; i++) {
+		if (state->loss[i] < state->loss[best])
+			best = i;
+	}
+	return best;
+}
+
+static int64_t leader_spin(const struct poll_state *state, int64_t max_ns)
+{
+	return MIN(state->leader == SHADOW ? state->shadow_ns : length[state->leader], max_ns);
+}
+
 /*
  * Who would have spun until the work was there pays nothing, and nothing is done for them: after a
  * hit as short as most are there is one addition. So losses, once equal, stay so, and one wait that
@@ -157,7 +173,8 @@ static void pay(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t 
 {
 	double unit = grow_unit(state);
 	int64_t spin;
-	int i;
+	uint32_t i;
+	bool paid; /* the leader did; else it leads on, for nobody got better */
 
 	for (i = 0; i < SHADOW; i++) {
 		spin = MIN(length[i], max_ns);
@@ -165,20 +182,14 @@ static void pay(struct poll_state *state, int64_t ns, int64_t sleep_ns, int64_t 
 			break;
 		state->loss[i] += unit * missed(spin, sleep_ns, ns);
 	}
-	if (state->shadow_ns < ns)
+	paid = state->leader < i;
+	if (state->shadow_ns < ns) {
 		state->loss[SHADOW] += unit * missed(state->shadow_ns, sleep_ns, ns);
-	state->shadow_ns = shadow_next(state, max_ns, ns);
-}
-
-static int64_t leader(const struct poll_state *state, int64_t max_ns)
-{
-	int i, best = 0; /* of equals the shorter spin */
-
-	for (i = 1; i < POLL_EXPERTS; i++) {
-		if (state->loss[i] < state->loss[best])
-			best = i;
+		paid |= state->leader == SHADOW;
 	}
-	return MIN(best == SHADOW ? state->shadow_ns : length[best], max_ns);
+	state->shadow_ns = shadow_next(state, max_ns, ns);
+	if (paid)
+		state->leader = leader(state);
 }
 
 static void break_even_loop_waited(struct poll_state *state, const struct poll_params *params,
@@ -208,7 +219,7 @@ static void break_even_loop_waited(struct poll_state *state, const struct poll_p
 	if (deduced)
 		state->slept_ns += ((double)wait->block_ns - state->slept_ns) / 8;
 	pay(state, ns, sleep_ns, max_ns);
-	state->poll_ns = leader(state, max_ns);
+	state->poll_ns = leader_spin(state, max_ns);
 	state->looking = look_is_due(state, deduced, look_ns);
 	if (state->looking)
 		state->poll_ns = look_ns;

@@ -13,6 +13,7 @@
 #include "fold.skel.h"
 #include "kallsyms.h"
 #include "libbpf_log.h"
+#include "run_time.h"
 #include "symbols.h"
 #include "tracer.h"
 
@@ -205,20 +206,17 @@ void folded_take(struct folded *f)
 	(void)!ring_buffer__consume(f->records);
 }
 
-static uint64_t run_ns(const struct bpf_program *program)
+void folded_run_ns(const struct folded *f, uint64_t clock_ns, uint64_t *kick_side_ns,
+		   uint64_t *all_ns)
 {
-	struct bpf_prog_info info = { 0 };
-	__u32 size = sizeof(info);
+	const struct bpf_program *other[] = { f->skel->progs.ho_fold_switch,
+					      f->skel->progs.ho_fold_sample };
+	size_t i;
 
-	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) ? 0
-									      : info.run_time_ns;
-}
-
-void folded_run_ns(const struct folded *f, uint64_t *kick_side_ns, uint64_t *all_ns)
-{
-	*kick_side_ns = run_ns(f->skel->progs.ho_fold_waking);
-	*all_ns = *kick_side_ns + run_ns(f->skel->progs.ho_fold_switch) +
-		  run_ns(f->skel->progs.ho_fold_sample);
+	*kick_side_ns = run_time_ns(bpf_program__fd(f->skel->progs.ho_fold_waking), clock_ns);
+	*all_ns = *kick_side_ns;
+	for (i = 0; i < ARRAY_SIZE(other); i++)
+		*all_ns += run_time_ns(bpf_program__fd(other[i]), clock_ns);
 }
 
 /* --- whom it follows -------------------------------------------------------------------------- */

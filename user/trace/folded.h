@@ -30,8 +30,9 @@ int folded_fd(const struct folded *f);
 /* Takes what has come: some 0.3 ms a record, 99 a second for each loop that runs. */
 void folded_take(struct folded *f);
 /* Run time of its programs so far, as the kernel keeps it while it is asked to: of those in a
- * kick's way, and of all. */
-void folded_run_ns(const struct folded *f, uint64_t *kick_side_ns, uint64_t *all_ns);
+ * kick's way, and of all, less clock_ns for each run (run_time.h). */
+void folded_run_ns(const struct folded *f, uint64_t clock_ns, uint64_t *kick_side_ns,
+		   uint64_t *all_ns);
 /* Ends collecting. 0 or -errno with err. */
 int folded_write(struct folded *f, const char *vmm, pid_t pid, FILE *to,
 		 struct error *err) MUST_CHECK;

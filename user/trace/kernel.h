@@ -68,12 +68,14 @@ int kernel_watch_rings(struct kernel *k) MUST_CHECK;
 
 /*
  * The tracer's own cost, measured for a while: the kernel keeps run times between the two, which
- * itself costs some 60 ns an event (and is counted in). kick_side_ns: of the programs in a vCPU's
- * way when it kicks; all_ns: of all. 0 or -errno: the
+ * itself costs some 60 ns an event (what of it would be counted in is taken off: run_time.h).
+ * kick_side_ns: of the programs in a vCPU's way when it kicks; all_ns: of all. 0 or -errno: the
  * kernel keeps none for us.
  */
 int kernel_cost_begin(struct kernel *k) MUST_CHECK;
 int kernel_cost_end(struct kernel *k, uint64_t *kick_side_ns, uint64_t *all_ns) MUST_CHECK;
+/* What was taken off for each run; 0 = nothing, or no kernel_cost_begin yet. */
+uint64_t kernel_run_clock_ns(const struct kernel *k);
 
 /*
  * Tells the programs where the queue of this row of the stats page is. If the VMM has told of the

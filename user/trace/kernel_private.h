@@ -29,6 +29,7 @@ struct kernel {
 	uint64_t changes_seen;
 	int cost_fd; /* kernel_cost_begin's; -1 = none */
 	uint64_t cost_kick_ns, cost_all_ns;
+	uint64_t run_clock_ns; /* run_time_clock_ns; 0 = not known yet */
 };
 
 /* Fills k->variants from the BTF of the kernel and of KVM's modules. 0 or -errno with err. */

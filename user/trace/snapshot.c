@@ -191,7 +191,8 @@ static void begin_cost(struct tracer *t, int64_t now_ns, uint64_t kicks)
 		return;
 	t->folded_kick_ns = t->folded_all_ns = 0;
 	if (t->folded)
-		folded_run_ns(t->folded, &t->folded_kick_ns, &t->folded_all_ns);
+		folded_run_ns(t->folded, kernel_run_clock_ns(t->kernel), &t->folded_kick_ns,
+			      &t->folded_all_ns);
 	t->cost.on = true;
 	t->cost.since_ns = now_ns;
 	t->cost.kicks = kicks;
@@ -203,13 +204,15 @@ static void put_cost(struct tracer *t, struct report *r, int64_t now_ns)
 
 	/* Before the kernel stops counting: not after. */
 	if (t->cost.on && t->folded)
-		folded_run_ns(t->folded, &kick_ns, &ns);
+		folded_run_ns(t->folded, kernel_run_clock_ns(t->kernel), &kick_ns, &ns);
 	if (t->cost.on && !kernel_cost_end(t->kernel, &kick_side_ns, &all_ns))
-		cost_take(&t->cost, now_ns, r->io.kicks, kick_side_ns + kick_ns - t->folded_kick_ns,
-			  all_ns + ns - t->folded_all_ns);
+		cost_take(&t->cost, now_ns, r->io.kicks,
+			  kick_side_ns + kick_ns - MIN(kick_ns, t->folded_kick_ns),
+			  all_ns + ns - MIN(ns, t->folded_all_ns));
 	t->cost.on = false;
 	r->tracer_cpu = t->cost.cpu;
 	r->tracer_kick_ns = t->cost.kick_ns;
+	r->tracer_clock_ns = t->kernel ? kernel_run_clock_ns(t->kernel) : 0;
 	begin_cost(t, now_ns, r->io.kicks);
 }
 

@@ -159,8 +159,11 @@ static json_t *tracer_json(const struct report *r)
 {
 	bool known = view_watched(r);
 
-	return json_pack("{so so}", "cpu", real_or_null(known ? r->tracer_cpu : -1), "kick_ns",
-			 real_or_null(known ? r->tracer_kick_ns : -1));
+	json_t *out = json_pack("{so so}", "cpu", real_or_null(known ? r->tracer_cpu : -1),
+				"kick_ns", real_or_null(known ? r->tracer_kick_ns : -1));
+
+	json_put_known(out, "run_clock_ns", known && r->tracer_clock_ns, r->tracer_clock_ns);
+	return out;
 }
 
 static json_t *host_json(const struct report *r)

@@ -107,6 +107,7 @@ void sample_set_evidence(struct report *r, enum evidence evidence)
 	q->left_evidence = evidence;
 	r->tracer_cpu = absent ? -1 : 0.012;
 	r->tracer_kick_ns = absent ? -1 : 410;
+	r->tracer_clock_ns = absent ? 0 : 40;
 	v->exits = absent ? 0 : 300;
 	v->n_reasons = absent ? 0 : 1;
 	snprintf(v->reason[0].name, sizeof(v->reason[0].name), "npf");
@@ -138,6 +139,7 @@ struct report *sample_report(void)
 	r->vmm_alive = true;
 	r->tracer_cpu = 0.012;
 	r->tracer_kick_ns = 410;
+	r->tracer_clock_ns = 40;
 	r->duration_ns = 2000000000;
 	fill_stages(r);
 	fill_queue(r);

@@ -341,11 +341,13 @@ static void test_json__tracer_cost(void **state)
 
 	assert_true(json_real_value(json_object_get(tracer, "cpu")) == 0.012);
 	assert_true(json_real_value(json_object_get(tracer, "kick_ns")) == 410);
+	assert_int_equal(json_integer_value(json_object_get(tracer, "run_clock_ns")), 40);
 	json_decref(root);
 	r->tracer_cpu = r->tracer_kick_ns = -1;
+	r->tracer_clock_ns = 0;
 	root = view_json_document(r);
 	tracer = json_object_get(root, "tracer");
-	assert_null_keys(tracer, (const char *const[]){ "cpu", "kick_ns" }, 2);
+	assert_null_keys(tracer, (const char *const[]){ "cpu", "kick_ns", "run_clock_ns" }, 3);
 	json_decref(root);
 	report_free(r);
 }
