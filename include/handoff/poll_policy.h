@@ -75,6 +75,8 @@ struct poll_wait {
 	int64_t spun_ns; /* in vain, or from the first look to the end of the last spin, after which
 			    it slept */
 	bool slept;	 /* the loop went to sleep in it */
+	bool nap;	 /* without the spin that was due, to see what that costs: wake_ns is of
+			    this guest's kicks now */
 };
 
 /*

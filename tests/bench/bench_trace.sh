@@ -4,7 +4,7 @@
 # in one run: a kick, in a guest that does nothing else (tests/tiny); requests per second of QEMU
 # with the load guest at all the kicks this machine can do (no polling, so every kick goes through
 # KVM); and what an idle VM costs. Goals: at most 0.7 us a kick, at least 0.97 of the requests; and
-# at 100,000 kicks/s, which this machine cannot send, 0.97 of a vCPU's time (0.3 us a kick).
+# for a machine that cannot send 100,000 kicks/s, what would be left of a vCPU's time at as many.
 # It takes half an hour: ROUNDS, TOOLS="handoff perf_stat", TURNS, WINDOW (seconds) and
 # PARTS="kick service requests idle" make it shorter, and its figures less certain.
 ROUNDS=${ROUNDS:-3}
@@ -101,23 +101,29 @@ tiny_start() {
 	done
 }
 
-# tiny_burst TO FROM KICKS: $kick_ns, what one kick took of a CPU.
+# tiny_burst TO FROM KICKS: $kick_ns, what one kick took of a CPU; $guest_ns, what it took the guest
+# until it went on, by its own clock.
 tiny_burst() {
 	local line
 	echo "$tiny_command $3" >&"$1"
 	read -rt 60 line <&"$2" || { echo "tiny_vmm: no answer"; exit 1; }
 	kick_ns=$((${line##*cpu_ns=} / $3))
+	line=${line##*in_kicks_ns=}
+	guest_ns=$((${line%% *} / $3))
 }
 
-# tiny_turns FILE: what a kick of the VM took more than one of its twin; the twin's go to FILE.twin.
+# tiny_turns FILE KIND: what a kick of the VM took more than one of its twin; and in FILE.guest, its
+# guest. The twin's go to .twin.
 tiny_turns() {
-	local ns
+	local ns in_guest
 	for _ in $(seq "$turns"); do
 		tiny_burst "$to_tiny" "$from_tiny" "$kicks"
-		ns=$kick_ns
+		ns=$kick_ns in_guest=$guest_ns
 		tiny_burst "$to_twin" "$from_twin" "$kicks"
-		echo $((ns - kick_ns)) >>"$1"
-		echo "$kick_ns" >>"$1.twin"
+		echo $((ns - kick_ns)) >>"$1.$2"
+		echo "$kick_ns" >>"$1.$2.twin"
+		echo $((in_guest - guest_ns)) >>"$1.guest.$2"
+		echo "$guest_ns" >>"$1.guest.$2.twin"
 	done
 }
 
@@ -140,9 +146,9 @@ tiny_round() {
 	twin_pid=$vm_pid to_twin=$vm_to from_twin=$vm_from
 	tiny_start "$@"
 	tiny_pid=$vm_pid to_tiny=$vm_to from_tiny=$vm_from
-	tiny_turns "$file.untraced.$tool"
+	tiny_turns "$file" "untraced.$tool"
 	if tool_attach "$tool" "$tiny_pid"; then
-		tiny_turns "$file.$tool"
+		tiny_turns "$file" "$tool"
 		[ "$tool" = handoff ] && others=$(tiny_others)
 		tool_detach
 		[ "$others" ] && awk -v clock="$(run_clock)" '{print $1 - $2 * clock}' \
@@ -173,14 +179,19 @@ bench_kick() {
 			tiny_round "$tool" "$tmp/$name" "$@" || could_not "$tool"
 		done
 	done
-	printf '%-42s %8.0f ns untraced\n' "$title" "$(cat "$tmp/$name".*.twin | median)"
-	for tool in "${tools[@]}"; do
-		printf '  + %-38s %8.0f +- %.0f ns a kick\n' "$(tool_label "$tool")" \
-			$(added "$tmp/$name" "$tool")
-	done
+	kick_rows "$title" "$name"
 	[ -s "$tmp/$name.others" ] || return 0
 	printf '  and of a VM beside it that is not traced %8.0f ns\n' \
 		"$(median <"$tmp/$name.others")"
+}
+
+# kick_rows TITLE NAME: untraced, and what each tool adds.
+kick_rows() {
+	printf '%-42s %8.0f ns untraced\n' "$1" "$(cat "$tmp/$2".untraced.*.twin | median)"
+	for tool in "${tools[@]}"; do
+		printf '  + %-38s %8.0f +- %.0f ns a kick\n' "$(tool_label "$tool")" \
+			$(added "$tmp/$2" "$tool")
+	done
 }
 
 # --- QEMU -----------------------------------------------------------------------------------------
@@ -278,7 +289,7 @@ pin() {
 }
 
 bench_qemu() {
-	local tool side line="iodepth=4 noevent=1 runtime=3600s"
+	local tool side begun line="iodepth=${DEPTH:-4} noevent=1 runtime=3600s"
 	qemu_start "$line"
 	pin
 	qmp stop
@@ -290,9 +301,12 @@ bench_qemu() {
 	for _ in $(seq "$rounds"); do
 		for tool in "${tools[@]}"; do
 			for side in 0 1; do
+				served
+				begun=$requests
 				tool_attach "$tool" "$qemu_pid" || { could_not "$tool"; break; }
 				qemu_turns "$tool" "$tmp/iops.$tool.$side"
 				tool_detach
+				[ "$tool" = handoff ] && count_kicks "$begun"
 				swap_qemus
 			done
 		done
@@ -305,6 +319,27 @@ bench_qemu() {
 			"$(tool_label "$tool")" $(kept "$tool")
 	done
 	printf '%62s of %.0f\n' "" "$(cat "$tmp"/iops.*.twin | median)"
+}
+
+# served: $requests of the VM that is talked to, so far.
+served() {
+	qmp query-blockstats
+	requests
+}
+
+# count_kicks REQUESTS: it had served so many when tracing began; a line of the kicks that handoff
+# saw, and of the requests meanwhile.
+count_kicks() {
+	served
+	echo "$(report_value '[.queues[].kicks] | add') $((requests - $1))" >>"$tmp/kicks"
+}
+
+# kicks_per_second: of the VMs while they ran.
+kicks_per_second() {
+	awk -v iops="$(cat "$tmp"/iops.*.twin 2>/dev/null | median)" '
+		NF == 2 {kicks += $1; n += $2}
+		END {if (n) printf "%.0f kicks/s", iops * kicks / n; else print "some kicks/s"}' \
+		<(cat "$tmp/kicks" 2>/dev/null)
 }
 
 # kept TOOL: the share of requests per second that is left with it, and the noise of that. Each of
@@ -384,10 +419,12 @@ if asked kick; then
 	bench_kick alone kick 100 --style none
 fi
 # Most of that time an idle CPU wakes up while the guest looks whether it was served, which counts:
-# so this row is the noisy one.
+# so this row is the noisy one. It has all that is traced from the kick to its interrupt, at both
+# sides; its guest alone has what the kick itself takes longer, with the wake in it. No goals.
 if asked service; then
 	title="A kick and its service by a thread asleep"
 	bench_kick served go 50 --style epoll --sync
+	kick_rows "  of that the guest, until it goes on" served.guest
 fi
 if asked requests; then
 	bench_qemu
@@ -399,7 +436,6 @@ if asked idle; then
 	bench_idle
 fi
 goal "at most 700 ns added to a kick that wakes nobody" "$(kick_goal alone)" 700 1
-# Not a rate that was run: a kick takes 30 to 40 us here, so no VM sends as many.
+# Not a rate that was run: where a kick takes 30 to 40 us, no VM sends as many.
 goal "at least 0.97 of a vCPU's time at 100,000 kicks/s" "$(kept_at 100000 alone)" 0.97 -1
-goal "at most 700 ns added to a kick and its service" "$(kick_goal served)" 700 1
-goal "at least 0.97 of the requests" "$(kept handoff)" 0.97 -1
+goal "at least 0.97 of the requests, at $(kicks_per_second)" "$(kept handoff)" 0.97 -1

@@ -28,6 +28,10 @@ next:
 	cmpq	$0, RING_NO_NOTIFY(%rbx)
 	jne	posted
 	incq	RING_KICKED(%rbx)
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	subq	%rax, RING_KICK_TSC(%rbx)
 	movq	RING_GPA(%rbx), %rdx
 	movq	RING_VALUE(%rbx), %rax
 	movq	RING_HOW(%rbx), %rcx
@@ -35,12 +39,17 @@ next:
 	jb	mmio16
 	ja	pio
 	movl	%eax, (%rdx)
-	jmp	posted
+	jmp	kicked
 mmio16:
 	movw	%ax, (%rdx)
-	jmp	posted
+	jmp	kicked
 pio:
 	ud2
+kicked:
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	addq	%rax, RING_KICK_TSC(%rbx)
 posted:
 	cmpq	$0, RING_SYNC(%rbx)
 	je	served

@@ -47,6 +47,7 @@
 #define RING_SYNC      24
 #define RING_POSTED    32
 #define RING_KICKED    40
+#define RING_KICK_TSC  48
 #define RING_SERVED    64
 #define RING_NO_NOTIFY 72
 
@@ -68,8 +69,9 @@ struct tiny_ring {
 	uint64_t gpa, value, how;
 	uint64_t sync; /* 1 = it waits after each post until that is served */
 	uint64_t posted;
-	uint64_t kicked; /* notify register written */
-	uint64_t pad[2];
+	uint64_t kicked;   /* notify register written */
+	uint64_t kick_tsc; /* ticks of the TSC that these writes took it, together */
+	uint64_t pad;
 	/* the consumer's line */
 	uint64_t served;    /* of the posted */
 	uint64_t no_notify; /* 1 = the consumer looks by itself */
@@ -85,6 +87,7 @@ struct tiny_orders {
 };
 
 _Static_assert(offsetof(struct tiny_ring, kicked) == RING_KICKED, "seen by assembly");
+_Static_assert(offsetof(struct tiny_ring, kick_tsc) == RING_KICK_TSC, "seen by assembly");
 _Static_assert(offsetof(struct tiny_ring, no_notify) == RING_NO_NOTIFY, "seen by assembly");
 _Static_assert(sizeof(struct tiny_ring) == 128, "two lines");
 _Static_assert(offsetof(struct tiny_orders, ring) == ORDERS_RING, "seen by assembly");

@@ -287,7 +287,7 @@ static bool obey(struct vmm *v, const char *line)
 {
 	char word[16];
 	unsigned long long n = v->o.kicks;
-	uint64_t begin_ns = cpu_ns();
+	uint64_t begin_ns = cpu_ns(), in_kicks_ns = truth_in_kicks_ns(v);
 
 	if (sscanf(line, "%15s %llu", word, &n) < 1)
 		return true;
@@ -305,7 +305,8 @@ static bool obey(struct vmm *v, const char *line)
 		errx(2, "%s: no such command (--help)", word);
 	if (!strcmp(word, "go") || !strcmp(word, "drain"))
 		command_drain(v);
-	truth_print_done(v, word, cpu_ns() - begin_ns);
+	begin_ns = cpu_ns() - begin_ns;
+	truth_print_done(v, word, begin_ns, truth_in_kicks_ns(v) - in_kicks_ns);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include "truth.h"
 
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "vmm.h"
 
@@ -33,10 +34,21 @@ static double kick_ns(const struct vmm *v)
 	return kicks(v) ? (double)vcpu_ns(v) / kicks(v) : 0;
 }
 
-void truth_print_done(const struct vmm *v, const char *word, uint64_t cpu_ns)
+uint64_t truth_in_kicks_ns(const struct vmm *v)
 {
-	printf("done %s kicks=%llu kick_ns=%.0f cpu_ns=%llu\n", word, (ull)kicks(v), kick_ns(v),
-	       (ull)cpu_ns);
+	int khz = ioctl(v->vm.vcpu[0].fd, KVM_GET_TSC_KHZ, 0);
+	uint64_t tsc = 0;
+	unsigned int i;
+
+	for (i = 0; i < v->o.queues; i++)
+		tsc += v->queue[i].ring->kick_tsc;
+	return khz > 0 ? (uint64_t)((double)tsc / khz * 1e6) : 0;
+}
+
+void truth_print_done(const struct vmm *v, const char *word, uint64_t cpu_ns, uint64_t in_kicks_ns)
+{
+	printf("done %s kicks=%llu kick_ns=%.0f in_kicks_ns=%llu cpu_ns=%llu\n", word,
+	       (ull)kicks(v), kick_ns(v), (ull)in_kicks_ns, (ull)cpu_ns);
 	fflush(stdout);
 }
 

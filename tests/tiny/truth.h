@@ -7,8 +7,11 @@
 
 struct vmm;
 
-/* After a command: its word, the figures so far, and what the VMM ran for it, ns of CPU time. */
-void truth_print_done(const struct vmm *v, const char *word, uint64_t cpu_ns);
+/* What all kicks so far took the guest, from the write until it went on, ns by its TSC. */
+uint64_t truth_in_kicks_ns(const struct vmm *v);
+/* After a command: its word, the figures so far, what the VMM ran for it, ns of CPU time, and
+ * truth_in_kicks_ns of it. */
+void truth_print_done(const struct vmm *v, const char *word, uint64_t cpu_ns, uint64_t in_kicks_ns);
 /* A line of JSON. */
 void truth_print(const struct vmm *v);
 

@@ -22,7 +22,7 @@ static void sleep_begin(struct AioContext *ctx, struct aio_turn *turn)
 	stats_inc(&ctx->row->blocks);
 	loop_account(ctx->row, &ctx->row->handling_ns, STATS_PHASE_BLOCKED, turn->now_ns);
 	if (ctx->measuring)
-		aio_cost_sleep_begin(ctx);
+		aio_cost_sleep_begin(ctx, turn);
 }
 
 static void sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t begin_ns)

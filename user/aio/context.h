@@ -47,6 +47,8 @@ struct AioHandler;
 #define AIO_SPIN_PAUSE_MAX 1024
 /* ... and after so many spins without it, one. */
 #define AIO_SPIN_CALM	   64
+/* From a nap that was a surprise to the next one. */
+#define AIO_NAP_SOON_NS	   50000000ll
 
 /* ppoll is replaced by epoll from so many fds on. */
 #define AIO_EPOLL_THRESHOLD 64
@@ -191,11 +193,14 @@ struct AioContext {
 	struct poll_cost cost;
 	int64_t wait_start_ns; /* of a wait that goes on, since its wakes were for nothing; 0 = none
 				*/
-	unsigned int sleeps_untimed;
 	unsigned int spin_pause;		  /* waits to come without a spin */
 	unsigned int spin_pause_next, spins_calm; /* see spin_disturbed() */
 	int64_t sleep_cpu_ns;			  /* before this sleep; -1 = it is not timed */
-	long preemptions;			  /* when last asked */
+	int64_t sleep_timed_ns;			  /* when the last one began that was */
+	int64_t hit_ns, hit_deviation_ns;	  /* of the waits that spins ended of late, means */
+	unsigned int nap;			  /* sleeps to come without a spin (wake_cost.c) */
+	int64_t nap_due_ns, nap_pause_ns, nap_expected_ns;
+	long preemptions; /* when last asked */
 	struct AioHandler *dispatching;
 	struct stats_loop *row;	 /* where this turn counts: `stats`, or `foreign_row` while a vCPU
 				    thread runs a turn of the main context */
@@ -250,6 +255,7 @@ struct aio_turn {
 	bool timed; /* this turn reads the clock: somebody polls, or a tracer has armed the account
 		     */
 	bool slept;
+	bool nap;    /* it has no spin, though one was due */
 	bool worked; /* something ran that had anything to do */
 };
 
@@ -327,8 +333,10 @@ void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn);
 void aio_poll_mute_idle(struct AioContext *ctx, struct AioHandler *node);
 
 /* wake_cost.c; home, while `measuring` */
-void aio_cost_sleep_begin(struct AioContext *ctx);
+void aio_cost_sleep_begin(struct AioContext *ctx, const struct aio_turn *turn);
 void aio_cost_sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t begin_ns);
+/* A wait has ended, which the policy is about to be told of. */
+void aio_cost_waited(struct AioContext *ctx, const struct poll_wait *wait, int64_t now_ns);
 /* Another thread has taken the CPU from us since this was last asked. A system call. */
 bool aio_cost_preempted(struct AioContext *ctx);
 /* New samples, or another policy: puts B in force. */

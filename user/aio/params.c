@@ -53,6 +53,9 @@ void aio_params_apply(struct AioContext *ctx)
 	pthread_mutex_unlock(&ctx->lock);
 	ctx->measuring = ctx->policy->measured && aio_polling_enabled(ctx);
 	ctx->wait_start_ns = 0;
+	ctx->nap = 0;
+	ctx->nap_due_ns = 0;
+	ctx->nap_pause_ns = AIO_NAP_SOON_NS;
 	ctx->spin_pause = 0;
 	ctx->spin_pause_next = 1;
 	if (ctx->measuring)

@@ -253,6 +253,10 @@ FRAME bool try_poll_mode(struct AioContext *ctx, struct aio_turn *turn, int64_t 
 	max_ns = aio_soonest(*timeout_ns, max_ns);
 	if (!max_ns || atomic_load_explicit(&ctx->notified, memory_order_relaxed))
 		return false;
+	if (unlikely(ctx->nap)) {
+		turn->nap = true;
+		return false;
+	}
 	if (unlikely(ctx->spin_pause)) {
 		ctx->spin_pause--;
 		return false;
@@ -312,7 +316,10 @@ void aio_poll_learn(struct AioContext *ctx, const struct aio_turn *turn)
 		.arrival_ns = turn->arrival_ns < 0 ? -1 : before_ns + turn->arrival_ns,
 		.spun_ns = before_ns + turn->spun_ns,
 		.slept = turn->slept,
+		.nap = turn->nap && turn->slept,
 	};
+	if (ctx->measuring)
+		aio_cost_waited(ctx, &wait, turn->now_ns);
 	if (ctx->policy->handler_waited) {
 		list_for_each_entry(node, &ctx->poll_handlers, node_poll)
 			ctx->policy->handler_waited(&ctx->poll, &node->poll, &ctx->poll_params,

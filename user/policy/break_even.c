@@ -108,6 +108,21 @@ static void look_done(struct poll_state *state, bool hit, int64_t ns, int64_t sl
 		state->look_every = MIN(2 * state->look_every, LOOK_LATE);
 }
 
+/* A wait of which nobody saw the arrival. One that something held up, for a hundred times as long
+ * as others, is taken for half as long again. */
+static void slept(struct poll_state *state, const struct poll_wait *wait, int64_t wake_ns)
+{
+	double ns = (double)wait->block_ns;
+
+	if (state->slept_ns)
+		ns = MIN(ns, 1.5 * state->slept_ns);
+	else
+		state->slept_ns = ns;
+	state->slept_ns += (ns - state->slept_ns) / 8;
+	if (wait->nap)
+		state->late_ns += (wake_ns - state->late_ns) / 4;
+}
+
 /* The next wait would have a shorter spin than that of a look, and it is time for one. */
 static bool look_is_due(struct poll_state *state, bool deduced, int64_t look_ns)
 {
@@ -217,7 +232,7 @@ static void break_even_loop_waited(struct poll_state *state, const struct poll_p
 	else
 		state->expected += ((ns <= look_ns ? 1 : 0) - state->expected) / 16;
 	if (deduced)
-		state->slept_ns += ((double)wait->block_ns - state->slept_ns) / 8;
+		slept(state, wait, params->wake_ns);
 	pay(state, ns, sleep_ns, max_ns);
 	state->poll_ns = leader_spin(state, max_ns);
 	state->looking = look_is_due(state, deduced, look_ns);

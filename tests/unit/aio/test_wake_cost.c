@@ -57,7 +57,8 @@ static bool sleep_once(struct AioContext *ctx, void (*wake)(struct waker *w),
 	pthread_t thread;
 	bool progress;
 
-	ctx->poll.poll_ns = 0;
+	if (!ctx->nap)
+		ctx->poll.poll_ns = 0;
 	assert_int_equal(pthread_create(&thread, NULL, waker_thread, &w), 0);
 	progress = aio_poll(ctx, true);
 	pthread_join(thread, NULL);
@@ -221,6 +222,93 @@ static void test_wake_cost__wake_in_vain_ends_no_wait(void **state)
 	counted_release(&idle);
 }
 
+/* Waits that a spin ended, one after another at *now_ns, lengths in turn. */
+static void spins_hit(struct AioContext *ctx, int64_t *now_ns, int64_t a_ns, int64_t b_ns)
+{
+	struct poll_wait wait = { .arrival_ns = -1 };
+	int i;
+
+	for (i = 0; i < 1000 && !ctx->nap; i++) {
+		wait.block_ns = i % 2 ? a_ns : b_ns;
+		*now_ns += wait.block_ns;
+		aio_cost_waited(ctx, &wait, *now_ns);
+	}
+}
+
+/* A whole nap, whose waits take so long. */
+static void take_nap(struct AioContext *ctx, int64_t now_ns, int64_t block_ns)
+{
+	struct poll_wait wait = {
+		.block_ns = block_ns, .arrival_ns = -1, .slept = true, .nap = true
+	};
+
+	while (ctx->nap) {
+		ctx->nap--;
+		aio_cost_waited(ctx, &wait, now_ns);
+	}
+}
+
+/* A loop whose spins hit, of waits alike, sleeps now and then: what those waits are longer by is
+ * what a wake takes. It is done seldom where it is no surprise. */
+static void test_wake_cost__naps(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	int64_t now_ns = NS_PER_S, first_ns;
+
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	ctx->poll.poll_ns = 64000;
+	poll_samples_add(&ctx->cost.block, 3000);
+	spins_hit(ctx, &now_ns, 5000, 60000);
+	assert_int_equal(ctx->nap, 0);
+	spins_hit(ctx, &now_ns, 20000, 22000);
+	assert_true(ctx->nap > 1);
+	take_nap(ctx, now_ns, 36000);
+	assert_in_range(ctx->cost.wake.median_ns, 12000, 16000);
+	assert_int_equal(ctx->poll_params.block_cost_ns, ctx->cost.wake.median_ns + 3000);
+	/* One more soon, since that was news; then it is known. */
+	first_ns = now_ns;
+	spins_hit(ctx, &now_ns, 20000, 22000);
+	assert_int_equal(ctx->nap, 0);
+	while (!ctx->nap)
+		spins_hit(ctx, &now_ns, 20000, 22000);
+	assert_in_range(now_ns - first_ns, AIO_NAP_SOON_NS, AIO_NAP_SOON_NS + 30000);
+	take_nap(ctx, now_ns, 36000);
+	assert_int_equal(ctx->nap_pause_ns, 2 * AIO_NAP_SOON_NS);
+	/* Shorter spins than the waits are: none hits, and none was alike. */
+	now_ns += NS_PER_S;
+	ctx->poll.poll_ns = 10000;
+	spins_hit(ctx, &now_ns, 20000, 22000);
+	assert_int_equal(ctx->nap, 0);
+}
+
+/* In a nap there is no spin though one is due, and a sleep is what it is counted by. */
+static void test_wake_cost__nap_is_a_sleep(void **state)
+{
+	struct AioContext *ctx = loop_ctx(state);
+	struct stats_loop *row = loop_row(state);
+	struct counted_notifier n;
+	uint64_t polls, blocks;
+	int reads;
+
+	counted_init(&n, ctx);
+	counted_attach_polled(&n);
+	loop_set_poll(ctx, MAX_NS, "break-even");
+	ctx->policy = &listener;
+	loop_drain(ctx);
+	do {
+		reads = n.reads;
+		ctx->nap = 1;
+		ctx->poll.poll_ns = MAX_NS;
+		polls = row->polls;
+		blocks = row->blocks;
+		sleep_once(ctx, wake_by_kick, &n.e);
+		/* It is polled once it has fired; and see above. */
+	} while (ctx->nap || row->blocks == blocks || n.reads == reads);
+	assert_int_equal(row->polls, polls);
+	assert_true(told.slept && told.nap);
+	counted_release(&n);
+}
+
 /* Choosing the policy has a running loop measured. */
 static void test_wake_cost__of_an_iothread(void **state)
 {
@@ -250,6 +338,8 @@ int main(void)
 		LOOP_TEST(test_wake_cost__is_not_measured_for_others),
 		LOOP_TEST(test_wake_cost__arrivals_are_stamped_or_unknown),
 		LOOP_TEST(test_wake_cost__wake_in_vain_ends_no_wait),
+		LOOP_TEST(test_wake_cost__naps),
+		LOOP_TEST(test_wake_cost__nap_is_a_sleep),
 		LOOP_TEST_ON(test_wake_cost__of_an_iothread, AIO_FDMON_POLL),
 	};
 

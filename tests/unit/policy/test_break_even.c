@@ -136,6 +136,39 @@ static void test_break_even__deduces_the_arrival(void **state)
 	assert_int_equal(slept(&s, &p, 32500), 4000);
 }
 
+/* What was believed of wakes gives way to what the loop has measured of this guest's in a nap. */
+static void test_break_even__believes_a_nap(void **state)
+{
+	struct poll_params p = params_of(64000, 15000);
+	struct poll_wait nap = { .block_ns = 35000, .arrival_ns = -1, .slept = true, .nap = true };
+	struct poll_state s = { 0 };
+	unsigned int i;
+
+	p.wake_ns = 60000;
+	slept(&s, &p, 100000);
+	assert_int_equal(s.late_ns, 60000);
+	p.wake_ns = 10000;
+	for (i = 0; i < 32; i++)
+		poll_policy_break_even.loop_waited(&s, &p, &nap);
+	assert_in_range(s.late_ns, 10000, 10100);
+}
+
+/* A sleep that something held up is no measure of how long sleeps are. */
+static void test_break_even__one_long_sleep_is_no_measure(void **state)
+{
+	struct poll_params p = params_of(64000, 10000);
+	struct poll_state s = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < 100; i++)
+		slept(&s, &p, 100000);
+	slept(&s, &p, 100000000);
+	assert_true(s.slept_ns < 110000);
+	for (i = 0; i < 200; i++)
+		slept(&s, &p, 1000000);
+	assert_true(s.slept_ns > 990000);
+}
+
 /* Waits of 5 us, seen after 45, and wakes believed to take none: looks find them. Waits of 500 us:
  * they find nothing, and get rare. */
 static void test_break_even__looks_for_itself(void **state)
@@ -199,6 +232,8 @@ int main(void)
 		cmocka_unit_test(test_break_even__takes_the_arrival),
 		cmocka_unit_test(test_break_even__keeps_to_the_maximum),
 		cmocka_unit_test(test_break_even__has_a_cost_to_begin_with),
+		cmocka_unit_test(test_break_even__believes_a_nap),
+		cmocka_unit_test(test_break_even__one_long_sleep_is_no_measure),
 		cmocka_unit_test(test_break_even__deduces_the_arrival),
 		cmocka_unit_test(test_break_even__looks_for_itself),
 		cmocka_unit_test(test_break_even__unlearns),
