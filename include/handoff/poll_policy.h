@@ -59,6 +59,7 @@ struct poll_state {
 	uint32_t unseen; /* sleeps since the last look, of which nobody saw the arrival */
 	uint32_t look_every;
 	bool looking; /* poll_ns is a look's */
+	bool napped;  /* the loop has taken naps (poll_wait.nap) */
 };
 
 /* One wait, as the loop saw it. All in ns. */

@@ -197,10 +197,12 @@ struct AioContext {
 	unsigned int spin_pause_next, spins_calm; /* see spin_disturbed() */
 	int64_t sleep_cpu_ns;			  /* before this sleep; -1 = it is not timed */
 	int64_t sleep_timed_ns;			  /* when the last one began that was */
-	int64_t hit_ns, hit_deviation_ns;	  /* of the waits that spins ended of late, means */
-	unsigned int nap;			  /* sleeps to come without a spin (wake_cost.c) */
-	int64_t nap_due_ns, nap_pause_ns, nap_expected_ns;
-	long preemptions; /* when last asked */
+	int64_t wait_ns;  /* mean of the waits of late that began with a spin */
+	unsigned int nap; /* sleeps to come without a spin (wake_cost.c) */
+	unsigned int nap_counted, naps;
+	int64_t nap_due_ns, nap_pause_ns, nap_sum_ns;
+	int64_t nap_wake_ns; /* what naps have shown */
+	long preemptions;    /* when last asked */
 	struct AioHandler *dispatching;
 	struct stats_loop *row;	 /* where this turn counts: `stats`, or `foreign_row` while a vCPU
 				    thread runs a turn of the main context */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <handoff/clock.h>
 #include <handoff/stats.h>
 
 static void params_publish(struct AioContext *ctx)
@@ -54,7 +55,9 @@ void aio_params_apply(struct AioContext *ctx)
 	ctx->measuring = ctx->policy->measured && aio_polling_enabled(ctx);
 	ctx->wait_start_ns = 0;
 	ctx->nap = 0;
-	ctx->nap_due_ns = 0;
+	ctx->nap_due_ns = clock_ns() + AIO_NAP_SOON_NS; /* there is a mean of waits by then */
+	ctx->nap_wake_ns = 0;
+	ctx->naps = 0;
 	ctx->nap_pause_ns = AIO_NAP_SOON_NS;
 	ctx->spin_pause = 0;
 	ctx->spin_pause_next = 1;

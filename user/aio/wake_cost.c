@@ -15,10 +15,10 @@
  * to the scheduler, and costs a sleep.
  *
  * A loop that spins is hardly ever asleep then, and would go on by what sleeps cost when the VM was
- * being started. So where waits are alike it takes a nap now and then, some waits without a spin:
- * what those are longer by than waits that spins ended is what this guest's kicks take. One sleep
- * does not tell: a CPU that has not slept for long takes two or three times as long to wake (30 us
- * for 15), since hosts spin for a while before they put a CPU to sleep whose sleeps were short.
+ * being started. So it takes a nap now and then, some waits without a spin: what those are longer
+ * by than others, on the mean, is what this guest's kicks take. One sleep does not tell: a CPU that
+ * has not slept for long takes two or three times as long to wake (30 us for 15), since hosts spin
+ * for a while before they put a CPU to sleep whose sleeps were short.
  */
 #include "context.h"
 
@@ -34,7 +34,11 @@
 /* Waits of a nap, and those of them that count. A nap costs 0.5 ms at most: 1 % of the time where
  * the last one was a surprise, and 0.05 % otherwise. */
 #define NAP_WAITS      32
-#define NAP_COUNTED    16
+#define NAP_COUNTED    24
+/* Means are of so many of late, since waits may be of any length, at random: a nap is wrong by a
+ * fifth of their mean. */
+#define MEAN_WAITS     64
+#define MEAN_NAPS      4
 #define NAP_EVERY_NS   NS_PER_S
 /* Shorter waits were none: what ended them was on its way. */
 #define WAIT_MIN_NS    NS_PER_US
@@ -113,31 +117,37 @@ void aio_cost_sleep_end(struct AioContext *ctx, struct aio_turn *turn, int64_t b
 		atomic_store_explicit(&ctx->cost_known, true, memory_order_relaxed);
 }
 
-/* Spins end this loop's waits, and at much the same length. */
-static bool waits_are_alike(const struct AioContext *ctx)
+/* A wait that began with a spin; longer than that, when the work came is deduced. */
+static void spin_waited(struct AioContext *ctx, const struct poll_wait *wait, int64_t now_ns)
 {
-	return ctx->poll.poll_ns > ctx->hit_ns && ctx->hit_deviation_ns < ctx->hit_ns / 4;
-}
+	int64_t ns = wait->block_ns;
 
-static void spin_hit(struct AioContext *ctx, int64_t ns, int64_t now_ns)
-{
-	int64_t off_ns = ns - ctx->hit_ns;
-
+	if (wait->slept)
+		ns = MAX(ns - ctx->poll_params.wake_ns, wait->spun_ns);
 	if (ns < WAIT_MIN_NS)
 		return;
-	ctx->hit_ns += off_ns / 16;
-	ctx->hit_deviation_ns += ((off_ns < 0 ? -off_ns : off_ns) - ctx->hit_deviation_ns) / 16;
-	if (ctx->nap || now_ns < ctx->nap_due_ns || !waits_are_alike(ctx))
+	ctx->wait_ns += (ns - ctx->wait_ns) / MEAN_WAITS;
+	if (ctx->nap || now_ns < ctx->nap_due_ns || ctx->poll.poll_ns <= ctx->wait_ns)
 		return;
 	ctx->nap = NAP_WAITS;
-	ctx->nap_expected_ns = ctx->poll_params.block_cost_ns;
+	ctx->nap_sum_ns = 0;
+	ctx->nap_counted = 0;
 }
 
+/* It replaces all samples: they are from before. */
 static void nap_ended(struct AioContext *ctx, int64_t now_ns)
 {
-	int64_t off_ns = ctx->poll_params.block_cost_ns - ctx->nap_expected_ns;
+	int64_t before_ns = ctx->poll_params.block_cost_ns, wake_ns, off_ns;
+	int i;
 
-	if ((off_ns < 0 ? -off_ns : off_ns) > ctx->nap_expected_ns / 8)
+	wake_ns = ctx->nap_sum_ns / ctx->nap_counted - ctx->wait_ns - ctx->cost.kick_exit_ns;
+	ctx->naps += ctx->naps < MEAN_NAPS;
+	ctx->nap_wake_ns += (wake_ns - ctx->nap_wake_ns) / (int64_t)ctx->naps;
+	for (i = 0; i < POLL_COST_SAMPLES; i++)
+		poll_samples_add(&ctx->cost.wake, ctx->nap_wake_ns);
+	aio_cost_publish(ctx);
+	off_ns = ctx->poll_params.block_cost_ns - before_ns;
+	if ((off_ns < 0 ? -off_ns : off_ns) > before_ns / 8)
 		ctx->nap_pause_ns = AIO_NAP_SOON_NS;
 	else
 		ctx->nap_pause_ns = MIN(2 * ctx->nap_pause_ns, NAP_EVERY_NS);
@@ -146,18 +156,18 @@ static void nap_ended(struct AioContext *ctx, int64_t now_ns)
 
 void aio_cost_waited(struct AioContext *ctx, const struct poll_wait *wait, int64_t now_ns)
 {
-	if (!wait->slept) {
-		spin_hit(ctx, wait->block_ns, now_ns);
+	if (!wait->nap) {
+		if (!wait->slept || wait->spun_ns)
+			spin_waited(ctx, wait, now_ns);
 		return;
 	}
-	if (!wait->nap)
-		return;
+	/* A wait that something held up is no measure. */
 	if (wait->arrival_ns < 0 && ctx->nap < NAP_COUNTED) {
-		poll_samples_add(&ctx->cost.wake,
-				 wait->block_ns - ctx->hit_ns - ctx->cost.kick_exit_ns);
-		aio_cost_publish(ctx);
+		ctx->nap_sum_ns +=
+			MIN(wait->block_ns, 4 * (ctx->wait_ns + ctx->poll_params.wake_ns));
+		ctx->nap_counted++;
 	}
-	if (!ctx->nap)
+	if (!ctx->nap && ctx->nap_counted)
 		nap_ended(ctx, now_ns);
 }
 

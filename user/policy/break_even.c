@@ -35,10 +35,13 @@
 #define LOOK_SOON 4
 #define LOOK_LATE 128
 
-/* Looks that hit half the time at random are not to move L: 1.6 of their standard deviations. */
+/* What looks have shown of late: of so many. */
+#define LOOKS 16
+/* Looks that hit half the time at random are not to move L: three of their standard deviations.
+ * With half of that, L wandered off where waits are exponential, and sleeps seemed dear. */
 #define DOUBT 0.3
 /* Waits are alike if so many looks hit. */
-#define ALIKE 0.7
+#define ALIKE 0.85
 
 /* ns. None: never spin. */
 static const int64_t length[SHADOW] = { 0,     1000,  2000,  3000,  4000,  6000, 8000,
@@ -50,13 +53,13 @@ static const double growth = 1.0108892860517005;
 
 /*
  * What a sleep costs: as measured, and what a kick takes longer than the wakes it was measured by;
- * that is known but roughly, so it may double it at most.
+ * that is known but roughly, so it may double it at most. Naps measure kicks.
  */
 static int64_t sleep_cost(const struct poll_state *state, const struct poll_params *params)
 {
 	int64_t ns = params->block_cost_ns ? params->block_cost_ns : POLL_BLOCK_COST_NS, more;
 
-	if (state->late_ns <= params->wake_ns)
+	if (state->napped || state->late_ns <= params->wake_ns)
 		return ns;
 	more = (state->late_ns - params->wake_ns) / 100 * (int64_t)params->latency_percent;
 	return ns + MIN(more, ns);
@@ -94,11 +97,11 @@ static void look_done(struct poll_state *state, bool hit, int64_t ns, int64_t sl
 	double surprise = (hit ? 1 : 0) - state->expected;
 
 	state->looking = false;
-	state->surprise += (surprise - state->surprise) / 4;
+	state->surprise += (surprise - state->surprise) / LOOKS;
 	if (state->surprise > DOUBT || state->surprise < -DOUBT)
 		state->late_ns += (int64_t)((double)sleep_ns / 8 * state->surprise);
 	/* Where they nearly all hit, the waits that were slept through were as long, and L. */
-	state->hits += ((hit ? 1 : 0) - state->hits) / 4;
+	state->hits += ((hit ? 1 : 0) - state->hits) / LOOKS;
 	if (hit && state->hits > ALIKE)
 		state->late_ns += ((int64_t)state->slept_ns - ns - state->late_ns) / 4;
 	state->late_ns = MIN(MAX(state->late_ns, (int64_t)0), (int64_t)POLL_LATE_MAX_NS);
@@ -119,8 +122,10 @@ static void slept(struct poll_state *state, const struct poll_wait *wait, int64_
 	else
 		state->slept_ns = ns;
 	state->slept_ns += (ns - state->slept_ns) / 8;
-	if (wait->nap)
-		state->late_ns += (wake_ns - state->late_ns) / 4;
+	if (!wait->nap)
+		return;
+	state->napped = true;
+	state->late_ns += (wake_ns - state->late_ns) / 4;
 }
 
 /* The next wait would have a shorter spin than that of a look, and it is time for one. */
