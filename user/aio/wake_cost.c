@@ -130,6 +130,7 @@ static void spin_waited(struct AioContext *ctx, const struct poll_wait *wait, in
 	if (ctx->nap || now_ns < ctx->nap_due_ns || ctx->poll.poll_ns <= ctx->wait_ns)
 		return;
 	ctx->nap = NAP_WAITS;
+	ctx->nap_due_ns = now_ns + ctx->nap_pause_ns;
 	ctx->nap_sum_ns = 0;
 	ctx->nap_counted = 0;
 }

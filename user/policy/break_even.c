@@ -23,6 +23,9 @@
  * beyond that makes no difference to whether a spin pays. Looks that find what was expected get
  * rare: one in 128 sleeps, which costs 1 % of a sleep at most. A spin in vain helps too: the work
  * came after it, whatever L.
+ *
+ * The other way round, who spins does not see what sleeps cost: there the loop takes naps
+ * (aio/wake_cost.c), and what they show of this guest's kicks is in wake_ns.
  */
 #include <handoff/poll_policy.h>
 
@@ -112,7 +115,7 @@ static void look_done(struct poll_state *state, bool hit, int64_t ns, int64_t sl
 }
 
 /* A wait of which nobody saw the arrival. One that something held up, for a hundred times as long
- * as others, is taken for half as long again. */
+ * as others, counts as half as long again. */
 static void slept(struct poll_state *state, const struct poll_wait *wait, int64_t wake_ns)
 {
 	double ns = (double)wait->block_ns;
