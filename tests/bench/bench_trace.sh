@@ -6,7 +6,8 @@
 # KVM); and what an idle VM costs. Goals: at most 0.7 us a kick, at least 0.97 of the requests; and
 # for a machine that cannot send 100,000 kicks/s, what would be left of a vCPU's time at as many.
 # It takes half an hour: ROUNDS, TOOLS="handoff perf_stat", TURNS, WINDOW (seconds) and
-# PARTS="kick service requests idle" make it shorter, and its figures less certain.
+# PARTS="kick service requests idle" make it shorter, and its figures less certain. DEPTH: requests
+# at once of QEMU's guest (4).
 ROUNDS=${ROUNDS:-3}
 . "$(dirname "$0")/bench.sh"
 . "$(dirname "$0")/tracers.sh"

@@ -2,7 +2,6 @@
 /* See run_time.h. */
 #include "run_time.h"
 
-#include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <unistd.h>
