@@ -305,8 +305,7 @@ static bool obey(struct vmm *v, const char *line)
 		errx(2, "%s: no such command (--help)", word);
 	if (!strcmp(word, "go") || !strcmp(word, "drain"))
 		command_drain(v);
-	begin_ns = cpu_ns() - begin_ns;
-	truth_print_done(v, word, begin_ns, truth_in_kicks_ns(v) - in_kicks_ns);
+	truth_print_done(v, word, cpu_ns() - begin_ns, truth_in_kicks_ns(v) - in_kicks_ns);
 	return true;
 }
 
