@@ -429,7 +429,7 @@ if asked service; then
 fi
 if asked requests; then
 	bench_qemu
-	own=$(report_value .tracer.kick_ns)
+	own=$(report_value '.tracer.kick_ns | round')
 	echo "handoff's own figure under QEMU, all that it runs for a kick: ${own:-unknown} ns"
 fi
 rm -f "$tmp/handoff.json"

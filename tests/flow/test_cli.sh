@@ -65,6 +65,7 @@ usage_error "unknown fault" "refuse-ioeventfd" run --fault flood
 
 usage_error "trace: a pid that is none" "not a process number" trace -p qemu
 usage_error "trace: several pids in one word" "one pid each" trace -p "1 2"
+usage_error "trace: no pid" "missing before --duration" trace -p --duration 5
 usage_error "trace: pid 0" "not a process number" trace -p 0
 usage_error "trace: a pid twice" "given twice" trace -p 7 -p 7
 usage_error "trace: all and one" "contradict" trace --all -p 7

@@ -3,19 +3,18 @@
 #include "ls.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <handoff/kv.h>
 #include <handoff/log.h>
 #include <handoff/out_file.h>
 
 #include "cmd.h"
 #include "names.h"
 #include "names_threads.h"
+#include "values.h"
 
 /* A loop at work is seen asleep at some of these; discover_run spreads them over 100 ms. */
 #define SAMPLES 21
@@ -29,12 +28,7 @@ struct ls_options {
 
 static int parse_pid(void *opaque, const char *arg, struct error *err)
 {
-	uint64_t pid;
-
-	if (kv_parse_u64(arg, &pid) || !pid || pid > INT_MAX)
-		return error_set(err, -EINVAL, "%s: not a process number", arg);
-	((struct ls_options *)opaque)->pid = (pid_t)pid;
-	return 0;
+	return pid_parse(arg, &((struct ls_options *)opaque)->pid, err);
 }
 
 static int parse_json(void *opaque, const char *arg, struct error *err)

@@ -14,7 +14,7 @@
 #include "run.h"
 #include "run_defaults.h"
 #include "run_judge.h"
-#include "seconds.h"
+#include "values.h"
 
 #define MIB (1ull << 20)
 

@@ -2,7 +2,6 @@
 /* The options of `handoff trace`: the table, how each is read, what contradicts what. Main thread.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +10,7 @@
 #include <handoff/clock.h>
 #include <handoff/compiler.h>
 
-#include "seconds.h"
+#include "values.h"
 #include "trace.h"
 
 #define DEFAULT_INTERVAL_NS NS_PER_S
@@ -37,16 +36,17 @@ static const struct kv_key given_keys[] = {
 static int parse_pid(void *opaque, const char *arg, struct error *err)
 {
 	struct trace_options *o = opaque;
-	uint64_t pid;
+	pid_t pid;
+	int ret = pid_parse(arg, &pid, err);
 
-	if (kv_parse_u64(arg, &pid) || !pid || pid > INT_MAX)
-		return error_set(err, -EINVAL, "%s: not a process number; write one pid each", arg);
+	if (ret)
+		return ret;
 	for (uint32_t i = 0; i < o->n_pids; i++)
-		if (o->pid[i] == (pid_t)pid)
+		if (o->pid[i] == pid)
 			return error_set(err, -EINVAL, "%s: given twice", arg);
 	if (o->n_pids == TRACE_MAX_PIDS)
 		return error_set(err, -EINVAL, "%s: too many, %d at most", arg, TRACE_MAX_PIDS);
-	o->pid[o->n_pids++] = (pid_t)pid;
+	o->pid[o->n_pids++] = pid;
 	return 0;
 }
 

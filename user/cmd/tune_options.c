@@ -2,7 +2,6 @@
 /* The options of `handoff tune`: the table, how each is read, what contradicts what. Main thread.
  */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include <handoff/clock.h>
 #include <handoff/kv.h>
 
-#include "seconds.h"
+#include "values.h"
 #include "tune.h"
 
 #define DEFAULT_DURATION_NS (5 * NS_PER_S)
@@ -23,14 +22,10 @@
 static int parse_pid(void *opaque, const char *arg, struct error *err)
 {
 	struct tune_options *o = opaque;
-	uint64_t pid;
 
-	if (kv_parse_u64(arg, &pid) || !pid || pid > INT_MAX)
-		return error_set(err, -EINVAL, "%s: not a process number", arg);
 	if (o->pid)
 		return error_set(err, -EINVAL, "%s: one VM is tuned at a time", arg);
-	o->pid = (pid_t)pid;
-	return 0;
+	return pid_parse(arg, &o->pid, err);
 }
 
 static int parse_duration(void *opaque, const char *arg, struct error *err)

@@ -117,7 +117,7 @@ static double put_body(const struct advice_report *r, FILE *to)
 	if (r->n)
 		y = put_legend(y, to);
 	else
-		y = put_words(y, "No loop was seen that serves a queue.", to);
+		y = put_words(y, WORDS_NO_LOOP, to);
 	for (i = 0; i < r->n; i++)
 		y = put_loop(r, &r->loop[i], y, to);
 	if (r->qmp_reason[0])

@@ -190,7 +190,7 @@ void advice_text(const struct advice_report *r, unsigned int width, bool utf8, F
 	width = MAX(width, LEAST_WIDTH);
 	fprintf(to, "%s\n", words_vm(r, text));
 	if (!r->n)
-		fprintf(to, "\nNo loop was seen that serves a queue.\n");
+		fprintf(to, "\n" WORDS_NO_LOOP "\n");
 	for (i = 0; i < r->n; i++)
 		put_loop(r, &r->loop[i], width, utf8, to);
 	fputc('\n', to);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* See seconds.h. */
-#include "seconds.h"
+/* See values.h. */
+#include "values.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,5 +28,20 @@ int seconds_parse(const char *arg, uint64_t min_ns, uint64_t *ns, struct error *
 				 clock_format_ns(least, (int64_t)min_ns));
 	if (*ns > LONGEST_S * NS_PER_S)
 		return error_set(err, -EINVAL, "%s: too long; at most %llu s", arg, LONGEST_S);
+	return 0;
+}
+
+int pid_parse(const char *arg, pid_t *pid, struct error *err)
+{
+	uint64_t number;
+
+	/* What stands behind a `-p $(pidof qemu)` that found nothing. */
+	if (arg[0] == '-')
+		return error_set(err, -EINVAL,
+				 "a process number is missing before %s: does the program run?",
+				 arg);
+	if (kv_parse_u64(arg, &number) || !number || number > INT_MAX)
+		return error_set(err, -EINVAL, "%s: not a process number; write one pid each", arg);
+	*pid = (pid_t)number;
 	return 0;
 }
