@@ -54,12 +54,13 @@ rate() {
 tune() {
 	local name=$1
 	shift
+	rm -f "$tmp/$name.json"
 	timeout 60 "$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --json "$tmp/$name.json" "$@" \
 		>"$tmp/$name.out" 2>"$tmp/$name.err"
 	status=$?
 }
 
-# A log of each event takes longer than the request, and has to wait for the disk.
+# A log of each event takes longer than a request that a spin finds.
 events=("${qemu_log[@]}")
 qemu_log=()
 # Back to back, depth 1: the next request comes when the one before is done.
@@ -86,21 +87,20 @@ check "--keep: the setting stays" equal "$kept" \
 turns() {
 	for _ in 1 2 3 4 5; do
 		set_to 0
-		echo "$(rate) $(set_to "$kept" && rate)"
+		printf '%s ' "$(rate)"
+		set_to "$kept"
+		rate
 	done
 }
-# threefold FILE: lines of requests a second before and after: in the median of the lines.
-threefold() {
-	awk '$1 > 0 { print $2 / $1 }' "$1" | sort -n | tee "$tmp/ratios" |
-		awk '{ a[NR] = $1 } END { exit !(NR == 5 && a[3] >= 3) }' || {
-		paste "$1" "$tmp/ratios"
-		return 1
-	}
+# check_threefold NAME FILE: five lines of requests a second before and after, by their median.
+check_threefold() {
+	awk '$1 > 0 { print $2 / $1 }' "$2" | sort -n >"$tmp/ratios"
+	check "$1" awk '{ a[NR] = $1 } END { exit !(NR == 5 && a[3] >= 3) }' "$tmp/ratios"
+	echo "# requests a second before and after: $(paste -sd' ' "$2");" \
+		"times as many: $(paste -sd' ' "$tmp/ratios")"
 }
 turns >"$tmp/turns"
-check "--keep: a request at depth 1 takes a third at most" threefold "$tmp/turns"
-echo "# requests a second without and with it, as many times as: $(paste -sd' ' "$tmp/turns")," \
-	"$(paste -sd' ' "$tmp/ratios")"
+check_threefold "--keep: a request at depth 1 takes a third at most" "$tmp/turns"
 
 # Its spins leave no trace: this guest takes no interrupts.
 tune hidden --duration 1
@@ -117,7 +117,7 @@ applies() {
 	for _ in 1 2 3 4 5; do
 		set_to 0
 		tune apply --duration 1 --apply
-		[ "$status$(cat "$tmp/apply.err")$(setting)" = 00 ] || return
+		equal "$status$(cat "$tmp/apply.err")$(setting)" 00 || return
 		jq -r '.loops[] | select(.id == "io0") | .trial |
 			"\(.before.requests_per_s) \(.observed.requests_per_s)"' \
 			"$tmp/apply.json" >>"$tmp/applied"
@@ -126,9 +126,7 @@ applies() {
 check "--apply: exit 0, and what was found is back" applies
 check "--apply: predicted beside observed" says apply \
 	'.trial | .predicted.hit_share > 0.9 and .observed.hit_share > 0.9'
-check "--apply: requests came at least three times as fast" threefold "$tmp/applied"
-echo "# requests a second before and after, as many times as: $(paste -sd' ' "$tmp/applied")," \
-	"$(paste -sd' ' "$tmp/ratios")"
+check_threefold "--apply: requests came at least three times as fast" "$tmp/applied"
 
 # Stopped in the middle of a trial.
 set_is() {
@@ -221,6 +219,7 @@ tuner=
 # hits: of the requests of half a second, those that a spin found, by QEMU's own events.
 hits() {
 	local from to
+	# The rule grows into a new setting.
 	sleep 0.1
 	from=$(stat -c %s "$tmp/$vm.log")
 	sleep 0.5
@@ -233,7 +232,6 @@ hits() {
 }
 round() {
 	local measured
-	set_to 0
 	tune round.before --duration 0.5
 	set_to "$1"
 	measured=$(hits)

@@ -56,6 +56,7 @@ measure() {
 # Its programs are attached: the last of them counts.
 watched() { grep -qs '^link_type:' /proc/"$1"/fdinfo/*; }
 predict() {
+	rm -f "$tmp/$1.json"
 	"$handoff" tune -p "$vmm" --qmp "$socket" --duration 0.5 --json "$tmp/$1.json" \
 		>"$tmp/$1.out" 2>"$tmp/$1.err"
 }
