@@ -385,12 +385,14 @@ bench_idle() {
 # (SIGN 1) or at least (-1) the limit. Within the noise of it nothing was shown.
 goal() {
 	awk -v text="$1" -v known="$2" -v limit="$3" -v sign="$4" 'BEGIN {
+		if (known !~ /^-?[0-9]/) {
+			printf "goal: %s: not measured\n", text
+			exit
+		}
 		split(known, v, " ")
 		over = sign * (v[1] - limit)
 		said = "NOT SHOWN: within the noise"
-		if (known !~ /^-?[0-9]/)
-			said = "not measured"
-		else if (over <= -v[2])
+		if (over <= -v[2])
 			said = "reached"
 		else if (over >= v[2])
 			said = "MISSED"

@@ -6,9 +6,8 @@
 
 #include <handoff/advisor.h>
 
-#define WORDS_MAX (ADVICE_TEXT + 160)
-#define WORDS_NO_LOOP                                                                              \
-	"No loop was seen that serves a queue: known by kicks it serves; is the guest idle?"
+#define WORDS_MAX     (ADVICE_TEXT + 160)
+#define WORDS_NO_LOOP "No loop was seen serving a kick: is the guest idle?"
 
 /* Of the VM: which, for how long, by which goal. */
 char *words_vm(const struct advice_report *r, char buf[WORDS_MAX]);
