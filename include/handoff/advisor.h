@@ -68,6 +68,7 @@ struct advice_observed {
 	double hit_share;
 	double late_ns;	   /* of one wait on the mean */
 	double loop_cpu;   /* share of a core that the loop ran */
+	double spun_cpu;   /* of that, its spins */
 	double rate;	   /* waits a second */
 	double cost_ns;	   /* of a wait: the loop's CPU, and late_ns weighted */
 	double kicks;	   /* a second */
@@ -110,7 +111,7 @@ struct advice {
 };
 
 /* From an interval's report: of its loop. `policy`: the name of the rule by which it spins; NULL =
- * it was not told, and the VMM's default is taken. */
+ * it was not asked for: what the loop tells is taken, else the VMM's default. */
 void advise(const struct report *interval, const struct report_loop *loop, const char *policy,
 	    const struct advice_goal *goal, struct advice *a);
 
@@ -189,7 +190,8 @@ int tune_next_policy(struct tune_setting *s, struct qmp_client *qmp, struct erro
 #define TUNE_STEP_NS 4096
 #define TUNE_MOST_NS 1000000000
 int64_t tune_step(int64_t max_ns, bool longer);
-/* All that are not as they were found. 0, or -errno with err, which names the first that failed. */
+/* All that are not as they were found, but what somebody else has set meanwhile: that is his. 0, or
+ * -errno with err, which names the first that failed. */
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp,
 			  struct error *err) MUST_CHECK;
 /* Requests of all disks so far, by query-blockstats; < 0 = it cannot be had. */

@@ -101,6 +101,8 @@ struct report_loop {
 	enum evidence counters_evidence;
 	uint64_t poll_max_ns, poll_ns, poll_grow, poll_shrink, poll_weight;
 	char poll_policy[STATS_POLICY_LEN]; /* "" = the VMM does not tell it */
+	uint64_t poll_block_cost_ns; /* what a sleep costs, as it has measured; 0 = it does not tell
+				      */
 	uint64_t polls, hits, iterations, kicks_suppressed, spurious_wakes, wakes, preemptions;
 	/* ns; the five add up to wall_ns */
 	enum evidence account_evidence, runq_evidence;

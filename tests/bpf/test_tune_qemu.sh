@@ -162,6 +162,30 @@ check "a broken socket: what stays set is said" grep -q \
 check "a broken socket: no result is pretended" equal "$(cat "$tmp/broken.out")" ""
 set_to 0
 
+# A VM that answers nothing for longer than we wait: its socket is then the guard's.
+"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --duration 2 --apply >"$tmp/stood.out" \
+	2>"$tmp/stood.err" &
+tuner=$!
+check "a VM that stands still: in the middle of a trial" wait_for 40 set_is gt 0
+kill -STOP "$qemu"
+check "a VM that stands still: that is said" wait_for 20 grep -q 'may not be 0 again' \
+	"$tmp/stood.err"
+kill -CONT "$qemu"
+wait $tuner
+check "a VM that stands still: exit 1" equal $? 1
+check "a VM that stands still: what was found is back when it goes on" equal "$(setting)" 0
+
+# What somebody else sets while something is tried is his.
+"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --duration 5 --apply >"$tmp/other.out" \
+	2>"$tmp/other.err" &
+tuner=$!
+wait_for 40 set_is gt 0
+set_to 4242
+kill -INT $tuner
+wait $tuner
+check "--apply: what somebody else has set meanwhile stays" equal "$?$(setting)" 04242
+set_to 0
+
 # Kept right, with another client who sets it, too. Its spins leave no trace: it looks behind them.
 watched() {
 	"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --watch --interval 1 --json - \

@@ -228,6 +228,18 @@ once "unix:$socket"
 check "which the next one replaces" equal "$? $(cat "$tmp/err")" "0 "
 check "and removes" not test -e "$socket"
 
+# A file's name may be any bytes; JSON may not.
+truncate -s 1M "$tmp/d"$'\xff'.img
+qmp_vm odd --blk "$tmp/d"$'\xff'.img --blk null,size=64M "${load[@]}"
+qmp_open
+qmp qmp_capabilities
+check "a file whose name is no UTF-8: query-block" qmp_returns query-block "" \
+	'map([.device, .inserted.file])' "[[\"disk0\",\"$tmp/d?.img\"],[\"disk1\",\"null://\"]]"
+check "its node" qmp_returns query-named-block-nodes "" 'map(."node-name")' '["disk0","disk1"]'
+qmp quit
+qmp_vm_wait
+qmp_close
+
 # The guest's own end, and kicks that nobody takes: handlers are held back soon after the start.
 qmp_vm stuck --blk null,size=64M --load "rw=randread requests=50000" --fault hold=4s \
 	--duration 60

@@ -78,7 +78,8 @@ static void put_back(struct tune_settings *known, const char *path, int pidfd)
 			log_error("tune: its guard cannot put poll-max-ns back: %s", err.msg);
 	} else {
 		for (i = 0; i < known->n; i++)
-			if (changed.loop[i].max_ns != changed.loop[i].found_ns)
+			if (changed.loop[i].max_ns != changed.loop[i].found_ns &&
+			    known->loop[i].max_ns == changed.loop[i].found_ns)
 				log_info("tune: its guard: poll-max-ns of %s is %lld again, as it "
 					 "was found",
 					 known->loop[i].id, (long long)known->loop[i].found_ns);

@@ -39,7 +39,7 @@ static int watch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Whose socket is it? Of our own VMM by the loops' threads; of others cmd_names_by_qmp looks. */
+/* Whose socket is it? By the loops' threads; cmd_names_by_qmp has looked at its own connection. */
 static int judge_socket(const struct tune *t, struct error *err)
 {
 	struct names_threads threads;
@@ -73,10 +73,10 @@ static int connect_qmp(struct tune *t, struct error *err)
 		qmp_client_new(t->o->qmp, t->o->watch ? QMP_WATCH_TIMEOUT_NS : QMP_TIMEOUT_NS, err);
 	if (!t->qmp || tune_settings_ask(&t->settings, t->qmp, err))
 		return -EREMOTEIO;
-	if (ours)
-		return judge_socket(t, err);
-	tracer_set_names(t->tracer, t->names);
-	return 0;
+	ret = judge_socket(t, err);
+	if (!ret && !ours)
+		tracer_set_names(t->tracer, t->names);
+	return ret;
 }
 
 static int open_process(struct tune *t, struct error *err)

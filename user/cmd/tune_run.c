@@ -11,6 +11,7 @@
 
 #include <handoff/log.h>
 #include <handoff/out_file.h>
+#include <handoff/qmp.h>
 #include <handoff/report.h>
 
 #include "cmd.h"
@@ -36,8 +37,8 @@ static void read_domain(pid_t pid, char domain[64])
 		end = arg + 6 +
 		      strspn(arg + 6, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "0123456789._+-");
-		/* Of any other name it would not be a word of a shell's. */
-		if (*end == ',' || !*end)
+		/* Of any other name it would not be a word of a shell's. ",," is a comma in it. */
+		if ((!*end || (*end == ',' && end[1] != ',')) && end - arg - 6 < 64)
 			snprintf(domain, 64, "%.*s", (int)(end - arg - 6), arg + 6);
 		return;
 	}
@@ -149,6 +150,9 @@ static bool work(struct tune *t)
 		log_error("tune: --qmp: %s", err.msg);
 		fine = false;
 	}
+	/* The guard needs the socket if we have failed, and a VMM serves one client at a time. */
+	qmp_client_free(t->qmp);
+	t->qmp = NULL;
 	tune_guard_end(&t->guard);
 	return fine;
 }

@@ -36,6 +36,21 @@ static struct BlockDriverState *node_at(const struct board_disk *disk, unsigned 
 	return bs;
 }
 
+/* A file's name may be any bytes, JSON is UTF-8: of another nothing but ASCII is told. */
+static json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+	char ascii[256];
+	size_t i;
+
+	if (json)
+		return json;
+	for (i = 0; text[i] && i + 1 < sizeof(ascii); i++)
+		ascii[i] = text[i] & 0x80 ? '?' : text[i];
+	ascii[i] = '\0';
+	return json_string(ascii);
+}
+
 /* BlockDeviceInfo. There is no throttling: 0 is no limit. */
 static json_t *node_info(const struct machine *m, unsigned int disk, struct BlockDriverState *bs,
 			 const char *name)
@@ -45,12 +60,12 @@ static json_t *node_info(const struct machine *m, unsigned int disk, struct Bloc
 	bool direct = m->config->disk[disk].cache == MACHINE_CACHE_DIRECT;
 	const char *file = file_name(m, disk), *driver = bdrv_get_format_name(bs);
 	json_t *info = json_pack(
-		"{s:s, s:b, s:s, s:s, s:i, s:b, s:s, s:i, s:{s:s, s:s, s:I}, s:{s:b, s:b, s:b}}",
-		"file", file, "ro", bdrv_is_read_only(bs), "drv", driver, "node-name", name,
-		"backing_file_depth", 0, "encrypted", false, "detect_zeroes", "off",
-		"write_threshold", 0, "image", "filename", file, "format", driver, "virtual-size",
-		(json_int_t)bdrv_getlength(bs), "cache", "writeback", true, "direct", direct,
-		"no-flush", false);
+		"{s:o, s:b, s:s, s:s, s:i, s:b, s:s, s:i, s:{s:o, s:s, s:I}, s:{s:b, s:b, s:b}}",
+		"file", text_json(file), "ro", bdrv_is_read_only(bs), "drv", driver, "node-name",
+		name, "backing_file_depth", 0, "encrypted", false, "detect_zeroes", "off",
+		"write_threshold", 0, "image", "filename", text_json(file), "format", driver,
+		"virtual-size", (json_int_t)bdrv_getlength(bs), "cache", "writeback", true,
+		"direct", direct, "no-flush", false);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(limits); i++)

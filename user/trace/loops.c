@@ -125,6 +125,7 @@ static void join_settings(struct report_loop *l, const struct stats_loop *now)
 	l->poll_grow = now->poll_grow;
 	l->poll_shrink = now->poll_shrink;
 	l->poll_weight = now->poll_weight;
+	l->poll_block_cost_ns = now->poll_block_cost_ns;
 	snprintf(l->poll_policy, sizeof(l->poll_policy), "%.*s", STATS_POLICY_LEN - 1,
 		 now->poll_policy);
 }

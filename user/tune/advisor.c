@@ -200,11 +200,14 @@ static void say_sure(struct advice *a)
 		 kinds[a->arrivals]);
 }
 
-/* Of one that we do not know: QEMU's, which most have. */
-static const struct poll_policy *policy_of(const struct report *interval, const char *name)
+/* As QMP tells it, or the VMM's statistics; of one that we do not know: QEMU's, which most have. */
+static const struct poll_policy *policy_of(const struct report *interval,
+					   const struct report_loop *loop, const char *name)
 {
 	const struct poll_policy *policy = NULL;
 
+	if (!name && loop->poll_policy[0])
+		name = loop->poll_policy;
 	if (name || !strcmp(interval->vmm_kind, "handoff"))
 		policy = poll_policy_find(name, NULL);
 	return policy ? policy : &poll_policy_qemu;
@@ -213,7 +216,7 @@ static const struct poll_policy *policy_of(const struct report *interval, const 
 void advise(const struct report *interval, const struct report_loop *loop, const char *policy_name,
 	    const struct advice_goal *goal, struct advice *a)
 {
-	const struct poll_policy *policy = policy_of(interval, policy_name);
+	const struct poll_policy *policy = policy_of(interval, loop, policy_name);
 	uint32_t n;
 
 	memset(a, 0, sizeof(*a));

@@ -6,9 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As QEMU has them, and our VMM. Who answers by QMP may tell any: it is to be pasted into a shell.
+ */
+static bool is_wellformed(const char *id)
+{
+	return *id && !id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789._-")];
+}
+
 bool advice_can_be_set(const struct advice *a)
 {
-	return a->action == ADVICE_SET && strcmp(a->loop, "main") != 0;
+	return a->action == ADVICE_SET && strcmp(a->loop, "main") != 0 && is_wellformed(a->loop);
 }
 
 static long long advised_ns(const struct advice *a)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <handoff/clock.h>
 #include <handoff/compiler.h>
 #include <handoff/poll_policy.h>
 #include <handoff/poll_replay.h>
@@ -39,11 +40,15 @@ static double rate_at(const struct advice *a, double slept_share, double slept_t
 	return 1e9 / MAX(cycle_ns - saved, cycle_ns / 20);
 }
 
+/* What a sleep costs a loop that measures it is not the same from one second to the next, and where
+ * it is near what a spin costs, that decides between all hits and none. */
+static const double cost_factors[] = { 1, 0.7, 1.4 };
+
 /* What of a loop is not known here is played either way. */
 struct unknown {
 	double exit_ns[2];
 	bool lingers[2];
-	int exits, rings; /* how many of each */
+	int exits, rings, costs; /* how many of each */
 	int64_t turn_ns;
 	bool kicks_off;
 };
@@ -64,6 +69,7 @@ static void list_unknown(struct unknown *u, const struct advice *a, const struct
 			       .lingers = { lingers && !flag, lingers },
 			       .exits = a->exit_most_ns > a->exit_ns ? 2 : 1,
 			       .rings = lingers && flag ? 2 : 1 };
+	u->costs = policy->measured ? (int)ARRAY_SIZE(cost_factors) : 1;
 	u->kicks_off = !strcmp(r->vmm_kind, "handoff");
 	/* QEMU's rule judges the turn, too, in which the guest is told that its request is done. */
 	if (!strcmp(r->vmm_kind, "qemu") && policy == &poll_policy_qemu)
@@ -72,12 +78,44 @@ static void list_unknown(struct unknown *u, const struct advice *a, const struct
 
 struct player {
 	const struct advice *a;
+	const struct report_loop *loop;
 	const struct poll_policy *policy;
 	const struct waits *waits;
 	const struct unknown *unknown;
 	int64_t max_ns;
+	double exit_ns, cost_factor;
 	bool lingers;
 };
+
+/*
+ * The loop's own, where it tells them. What a sleep costs, too, is the loop's own measure: the
+ * user's goal judges what comes of the rule, and does not change the rule.
+ */
+static struct poll_params params_of(const struct player *p)
+{
+	const struct report_loop *l = p->loop;
+	struct poll_params params = { .max_ns = p->max_ns }, defaults;
+
+	if (p->policy->measured) {
+		params.wake_ns = (int64_t)MIN(p->a->wake_ns + p->exit_ns, (double)NS_PER_S);
+		params.block_cost_ns = (int64_t)MIN(l->poll_block_cost_ns, NS_PER_S);
+		if (!params.block_cost_ns)
+			params.block_cost_ns = POLL_BLOCK_COST_NS + params.wake_ns;
+		params.block_cost_ns =
+			(int64_t)((double)params.block_cost_ns * p->cost_factor);
+	}
+	defaults = params;
+	if (l->settings_evidence != EVIDENCE_ABSENT) {
+		params.grow = (uint32_t)MIN(l->poll_grow, UINT32_MAX);
+		params.shrink = (uint32_t)MIN(l->poll_shrink, UINT32_MAX);
+		params.weight = (uint32_t)MIN(l->poll_weight, UINT32_MAX);
+	}
+	if (!poll_params_complete(p->policy, &params, NULL))
+		return params;
+	/* No VMM has settings out of range, whatever it tells. */
+	(void)!poll_params_complete(p->policy, &defaults, NULL);
+	return defaults;
+}
 
 /* On n waits from the given one on. */
 static struct poll_replay_result play(const struct player *p, size_t from, size_t n)
@@ -89,12 +127,11 @@ static struct poll_replay_result play(const struct player *p, size_t from, size_
 					 .look_ns = LOOK_NS,
 					 .kick_lingers = p->lingers,
 					 .kicks_off = p->unknown->kicks_off,
-					 .turn_ns = p->unknown->turn_ns };
-	struct poll_params params = { .max_ns = p->max_ns,
-				      .block_cost_ns = (int64_t)p->a->block_cost_ns };
+					 .turn_ns = p->unknown->turn_ns,
+					 /* Nobody stamps a guest's kick. */
+					 .unknown = p->policy->measured };
+	const struct poll_params params = params_of(p);
 
-	/* Its defaults are in range. */
-	(void)!poll_params_complete(p->policy, &params, NULL);
 	return poll_replay(p->policy, &params, &how, w->gap + from, n);
 }
 
@@ -209,8 +246,8 @@ int curve_fill(struct advice *a, const struct report *interval, const struct rep
 	struct waits *waits = malloc(sizeof(*waits));
 	double slept_share = MIN((double)a->wakes / (double)a->gaps, 1.0);
 	struct unknown u;
-	struct player p = { .a = a, .policy = policy, .waits = waits, .unknown = &u };
-	uint32_t i;
+	struct player p = { .a = a, .loop = loop, .policy = policy, .waits = waits, .unknown = &u };
+	uint32_t i, c;
 	int e;
 
 	if (!waits)
@@ -218,11 +255,14 @@ int curve_fill(struct advice *a, const struct report *interval, const struct rep
 	list_candidates(a);
 	list_unknown(&u, a, interval, loop, policy);
 	for (e = 0; e < u.exits; e++) {
-		waits_fill(waits, interval, loop, a, u.exit_ns[e]);
-		for (i = 0; i < a->n * (uint32_t)u.rings; i++) {
+		p.exit_ns = u.exit_ns[e];
+		waits_fill(waits, interval, loop, a, p.exit_ns);
+		for (i = 0; i < a->n * (uint32_t)(u.rings * u.costs); i++) {
+			c = i / a->n;
 			p.max_ns = a->point[i % a->n].max_ns;
-			p.lingers = u.lingers[i / a->n];
-			take_play(&a->point[i % a->n], &p, slept_share, !e && i < a->n);
+			p.lingers = u.lingers[c % (uint32_t)u.rings];
+			p.cost_factor = cost_factors[c / (uint32_t)u.rings];
+			take_play(&a->point[i % a->n], &p, slept_share, !e && !c);
 		}
 	}
 	a->knee = knee_of(a);

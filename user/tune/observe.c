@@ -75,6 +75,8 @@ void advice_observe(const struct report *interval, const struct report_loop *loo
 	o->hit_share = 1 - (double)slept / (double)o->waits;
 	o->late_ns = (double)loop->wake_hist.sum_ns / (double)o->waits;
 	o->loop_cpu = (double)run_ns / (double)interval->duration_ns;
+	o->spun_cpu = (double)(loop->polling_hit_ns + loop->polling_waste_ns) /
+		      (double)interval->duration_ns;
 	o->rate = (double)o->waits / seconds;
 	o->cost_ns = (double)run_ns / (double)o->waits + goal->latency_weight * o->late_ns;
 	if (requests >= 1)
@@ -82,10 +84,44 @@ void advice_observe(const struct report *interval, const struct report_loop *loo
 	kicks_of(interval, loop, seconds, o);
 }
 
+/* By a budget. What was over it is to become less, even if that adds wakes. */
+static bool is_within(const struct advice_observed *before, const struct advice_observed *after,
+		      double budget, char why[ADVICE_TEXT])
+{
+	double limit = budget * (1 + NOISE) + 0.01, more_cpu = after->loop_cpu - before->loop_cpu;
+	char a[16], b[16];
+
+	if (after->spun_cpu > limit) {
+		snprintf(why, ADVICE_TEXT, "spins take %.1f%% of a core, and %.3g%% is the budget",
+			 after->spun_cpu * 100, budget * 100);
+		return false;
+	}
+	if (before->spun_cpu > limit) {
+		snprintf(why, ADVICE_TEXT,
+			 "within the budget of %.3g%%: spins take %.1f%% of a core, not %.1f%%",
+			 budget * 100, after->spun_cpu * 100, before->spun_cpu * 100);
+		return true;
+	}
+	if (more_cpu > limit) {
+		snprintf(why, ADVICE_TEXT,
+			 "the loop takes %.1f%% more of a core, and %.3g%% is the budget",
+			 more_cpu * 100, budget * 100);
+		return false;
+	}
+	clock_format_ns(a, (int64_t)after->late_ns);
+	clock_format_ns(b, (int64_t)before->late_ns);
+	if (after->late_ns <= before->late_ns * (1 + NOISE)) {
+		snprintf(why, ADVICE_TEXT, "within the budget, and wakes add %s to a wait, not %s",
+			 a, b);
+		return true;
+	}
+	snprintf(why, ADVICE_TEXT, "what wakes add to a wait rose from %s to %s", b, a);
+	return false;
+}
+
 bool advice_is_better(const struct advice_observed *before, const struct advice_observed *after,
 		      const struct advice_goal *goal, char why[ADVICE_TEXT])
 {
-	double more_cpu = after->loop_cpu - before->loop_cpu;
 	char a[16], b[16];
 
 	if (!after->known || !before->known) {
@@ -93,28 +129,15 @@ bool advice_is_better(const struct advice_observed *before, const struct advice_
 			 after->known ? before->reason : after->reason);
 		return false;
 	}
-	if (goal->budget > 0 && more_cpu > goal->budget * (1 + NOISE) + 0.01) {
-		snprintf(why, ADVICE_TEXT,
-			 "the loop takes %.1f%% more of a core, and %.3g%% is the budget",
-			 more_cpu * 100, goal->budget * 100);
-		return false;
-	}
-	if (goal->budget > 0 && after->late_ns <= before->late_ns * (1 + NOISE)) {
-		snprintf(why, ADVICE_TEXT, "within the budget, and wakes add %s to a wait, not %s",
-			 clock_format_ns(a, (int64_t)after->late_ns),
-			 clock_format_ns(b, (int64_t)before->late_ns));
+	if (goal->budget > 0)
+		return is_within(before, after, goal->budget, why);
+	clock_format_ns(a, (int64_t)after->cost_ns);
+	clock_format_ns(b, (int64_t)before->cost_ns);
+	if (after->cost_ns <= before->cost_ns * (1 + NOISE)) {
+		snprintf(why, ADVICE_TEXT, "a wait costs %s, not %s: its CPU and its latency", a,
+			 b);
 		return true;
 	}
-	if (goal->budget <= 0 && after->cost_ns <= before->cost_ns * (1 + NOISE)) {
-		snprintf(why, ADVICE_TEXT, "a wait costs %s, not %s: its CPU and its latency",
-			 clock_format_ns(a, (int64_t)after->cost_ns),
-			 clock_format_ns(b, (int64_t)before->cost_ns));
-		return true;
-	}
-	snprintf(why, ADVICE_TEXT, "%s rose from %s to %s",
-		 goal->budget > 0 ? "what wakes add to a wait" : "what a wait costs",
-		 clock_format_ns(a,
-				 (int64_t)(goal->budget > 0 ? before->late_ns : before->cost_ns)),
-		 clock_format_ns(b, (int64_t)(goal->budget > 0 ? after->late_ns : after->cost_ns)));
+	snprintf(why, ADVICE_TEXT, "what a wait costs rose from %s to %s", b, a);
 	return false;
 }

@@ -119,11 +119,14 @@ int tune_set(struct tune_setting *s, struct qmp_client *qmp, int64_t max_ns, str
 	ret = ask_max_ns(path, qmp, &s->max_ns, done ? err : NULL);
 	if (!done)
 		return -EREMOTEIO;
-	if (!ret && s->max_ns != max_ns)
+	if (!ret && s->max_ns != max_ns) {
+		/* It is his from now on. */
+		s->found_ns = s->max_ns;
 		ret = error_set(err, -EREMOTEIO,
 				"%s: poll-max-ns was set to %lld, and is %lld: somebody else "
 				"sets it too",
 				path, (long long)max_ns, (long long)s->max_ns);
+	}
 	return ret;
 }
 
@@ -175,23 +178,46 @@ int64_t tune_step(int64_t max_ns, bool longer)
 	return max_ns > TUNE_STEP_NS ? max_ns / 2 : 0;
 }
 
+/* Of one that is gone (another thread of that id is another loop, or another VM's), or that
+ * somebody else has set since, nothing is ours to put back. */
+static bool is_ours(struct tune_setting *s, struct tune_settings *now)
+{
+	const struct tune_setting *is = tune_settings_find(now, s->id);
+
+	if (!is || is->tid != s->tid) {
+		s->found_ns = s->max_ns;
+		return false;
+	}
+	if (s->max_ns >= 0 && is->max_ns != s->max_ns) {
+		s->max_ns = s->found_ns = is->max_ns;
+		return false;
+	}
+	return true;
+}
+
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp, struct error *err)
 {
+	struct tune_settings now;
+	int ret = 0, asked = 1, failed;
 	struct error why;
-	int ret = 0, failed;
 	uint32_t i;
 
 	for (i = 0; i < s->n; i++) {
 		struct tune_setting *one = &s->loop[i];
+		int64_t found_ns = one->found_ns;
 
-		if (one->max_ns == one->found_ns)
+		if (one->max_ns == found_ns)
 			continue;
-		failed = tune_set(one, qmp, one->found_ns, &why);
+		if (asked > 0)
+			asked = tune_settings_ask(&now, qmp, &why);
+		failed = asked;
+		if (!failed && is_ours(one, &now))
+			failed = tune_set(one, qmp, found_ns, &why);
 		if (failed && !ret)
 			ret = error_set(err, failed,
 					"poll-max-ns of %s may not be %lld again, as it was found: "
 					"%.250s",
-					one->id, (long long)one->found_ns, why.msg);
+					one->id, (long long)found_ns, why.msg);
 	}
 	return ret;
 }

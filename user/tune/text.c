@@ -122,9 +122,11 @@ static void put_advice(const struct advice_report *r, const struct advice *a, un
 	put_labelled("sure:", a->sure, width, to);
 	if (advice_can_be_set(a))
 		put_commands(r, a, to);
-	else if (a->action == ADVICE_SET)
+	else if (a->action == ADVICE_SET && !strcmp(a->loop, "main"))
 		put_labelled("", "a main loop has no such setting: give the disk an iothread",
 			     width, to);
+	else if (a->action == ADVICE_SET)
+		put_labelled("", "no command is printed: QEMU has no such ids", width, to);
 }
 
 static void put_observed_row(const char *label, const struct advice_observed *o, FILE *to)

@@ -106,6 +106,22 @@ static void test_advice_commands__name_libvirts_iothread(void **state)
 	free(a);
 }
 
+/* It is pasted into a shell, and who answered by QMP may have told any id. */
+static void test_advice_commands__are_of_wellformed_ids(void **state)
+{
+	struct advice_report *a = fixture_advised(0);
+	char *text;
+
+	assert_true(advice_can_be_set(&a->loop[0]));
+	snprintf(a->loop[0].loop, sizeof(a->loop[0].loop), "x';reboot;'");
+	assert_false(advice_can_be_set(&a->loop[0]));
+	text = as_text(a, 100, false);
+	assert_null(strstr(text, "virsh"));
+	assert_non_null(strstr(text, "no command is printed"));
+	free(text);
+	free(a);
+}
+
 static void test_advice_json__has_the_curve_and_the_choice(void **state)
 {
 	struct advice_report *a = fixture_advised(0);
@@ -176,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_advice_text__fits_the_width),
 		cmocka_unit_test(test_advice_text__without_blocks_is_ascii),
 		cmocka_unit_test(test_advice_commands__name_libvirts_iothread),
+		cmocka_unit_test(test_advice_commands__are_of_wellformed_ids),
 		cmocka_unit_test(test_advice_json__has_the_curve_and_the_choice),
 		cmocka_unit_test(test_advice_json__absent_is_null),
 		cmocka_unit_test(test_advice_json__keys_are_the_same_with_and_without_ground),

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <handoff/compiler.h>
 #include <handoff/hist.h>
@@ -201,6 +202,83 @@ static void test_advisor__says_how_far_an_unseen_exit_may_go(void **state)
 	report_free(r);
 }
 
+static double hits_by(const struct report *r, const char *policy, double weight, int64_t max_ns)
+{
+	const struct advice_goal goal = { .latency_weight = weight };
+	struct advice a;
+
+	advise(r, &r->loop[0], policy, &goal, &a);
+	return fixture_point(&a, max_ns)->hit_share;
+}
+
+/* A wait of 25 us is seen after 65, and a sleep costs 60: who takes what is seen for the arrival
+ * would never spin. The loop does not, nor does what is foretold of it. */
+static void test_advisor__plays_break_even_out_of_the_trap(void **state)
+{
+	struct report *r = fixture_report(10000, 25000, 40000);
+
+	r->loop[0].poll_block_cost_ns = 60000;
+	assert_true(hits_by(r, "break-even", 1, 64000) > 0.95);
+	assert_true(hits_by(r, "break-even", 1, 16000) < 0.01);
+	/* The goal is the user's: the loop does not know it. */
+	assert_true(hits_by(r, "break-even", 0, 64000) > 0.95);
+	r->loop[0].poll_block_cost_ns = 12000;
+	assert_true(hits_by(r, "break-even", 1000, 64000) < 0.05);
+	report_free(r);
+}
+
+/* A sleep costs about what a spin does: which is less, no one knows beforehand. */
+static void test_advisor__tells_a_range_where_costs_are_close(void **state)
+{
+	struct report *r = fixture_report(10000, 25000, 40000);
+	struct advice a;
+
+	r->loop[0].poll_block_cost_ns = 28000;
+	advise(r, &r->loop[0], "break-even", &fixture_goal, &a);
+	assert_true(fixture_point(&a, 64000)->hit_share < 0.05);
+	assert_true(fixture_point(&a, 64000)->hit_most > 0.95);
+	r->loop[0].poll_block_cost_ns = 60000;
+	advise(r, &r->loop[0], "break-even", &fixture_goal, &a);
+	assert_true(fixture_point(&a, 64000)->hit_most - fixture_point(&a, 64000)->hit_share <
+		    0.01);
+	report_free(r);
+}
+
+/* Nobody was asked, the VMM's page says it. */
+static void test_advisor__takes_the_rule_that_the_loop_tells(void **state)
+{
+	struct report *r = fixture_report(10000, 25000, 15000);
+	struct advice a;
+
+	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
+	snprintf(r->loop[0].poll_policy, sizeof(r->loop[0].poll_policy), "break-even");
+	advise(r, &r->loop[0], NULL, &fixture_goal, &a);
+	assert_string_equal(a.policy, "break-even");
+	advise(r, &r->loop[0], "qemu", &fixture_goal, &a);
+	assert_string_equal(a.policy, "qemu");
+	report_free(r);
+}
+
+/* One wait in ten is long: who halves the spin finds more of the next ones than who drops it. */
+static void test_advisor__plays_the_loops_own_grow_and_shrink(void **state)
+{
+	struct report *r = fixture_report(9000, 30000, 1000);
+	double dropped;
+	uint64_t i;
+
+	for (i = 0; i < 1000; i++) {
+		hist_add(&r->loop[0].gap_hist, 900000);
+		hist_add(&r->loop[0].wake_hist, 1000);
+	}
+	dropped = hits_by(r, "qemu", 1, 128000);
+	r->loop[0].poll_shrink = 2;
+	assert_true(hits_by(r, "qemu", 1, 128000) > dropped + 0.1);
+	/* No VMM has them; nothing is taken from one that tells so. */
+	r->loop[0].poll_weight = 1ull << 40;
+	assert_true(hits_by(r, "qemu", 1, 128000) < dropped + 1e-6);
+	report_free(r);
+}
+
 static void assert_says_nothing(const struct report *r, const char *why)
 {
 	struct advice a;
@@ -262,6 +340,10 @@ int main(void)
 		cmocka_unit_test(test_advisor__faster_service_of_a_closed_loop_brings_more),
 		cmocka_unit_test(test_advisor__subtracts_the_exit_where_it_is_seen),
 		cmocka_unit_test(test_advisor__says_how_far_an_unseen_exit_may_go),
+		cmocka_unit_test(test_advisor__plays_break_even_out_of_the_trap),
+		cmocka_unit_test(test_advisor__tells_a_range_where_costs_are_close),
+		cmocka_unit_test(test_advisor__takes_the_rule_that_the_loop_tells),
+		cmocka_unit_test(test_advisor__plays_the_loops_own_grow_and_shrink),
 		cmocka_unit_test(test_advisor__gives_no_advice_without_ground),
 		cmocka_unit_test(test_advisor__survives_any_histogram),
 	};

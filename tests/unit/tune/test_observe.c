@@ -99,6 +99,25 @@ static void test_observe__judges_by_a_budget(void **state)
 	assert_false(advice_is_better(&before, &later, &goal, why));
 }
 
+/* What spins more than the budget allows is to spin less, whatever wakes then add. */
+static void test_observe__gets_back_into_a_budget(void **state)
+{
+	const struct advice_goal goal = { .latency_weight = 1, .budget = 0.1 };
+	struct advice_observed over = observed(10000, 100, 0.6);
+	struct advice_observed within = observed(50000, 40000, 0.25);
+	char why[ADVICE_TEXT];
+
+	over.spun_cpu = 0.4;
+	within.spun_cpu = 0.09;
+	assert_true(advice_is_better(&over, &within, &goal, why));
+	assert_non_null(strstr(why, "spins take 9.0% of a core, not 40.0%"));
+	within.spun_cpu = 0.2;
+	assert_false(advice_is_better(&over, &within, &goal, why));
+	assert_non_null(strstr(why, "spins take 20.0% of a core"));
+	/* Nor does it creep over it by trials each of which is within the budget of the last. */
+	assert_false(advice_is_better(&within, &over, &goal, why));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +126,7 @@ int main(void)
 		cmocka_unit_test(test_observe__knows_nothing_of_a_loop_at_rest),
 		cmocka_unit_test(test_observe__judges_by_what_a_wait_costs),
 		cmocka_unit_test(test_observe__judges_by_a_budget),
+		cmocka_unit_test(test_observe__gets_back_into_a_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
