@@ -74,7 +74,8 @@ struct report_queue {
 	 * that hardware delivered into the running guest (APICv, AVIC): they have no `enter`.
 	 */
 	uint64_t injected, posted;
-	/* Of interrupts. absent: they cannot be told apart (pins), or none was sent yet. */
+	/* Of interrupts. absent: they cannot be told apart (pins), none was sent yet, or who sends
+	 * them is not known (arrivals_reason). */
 	enum evidence interrupts_evidence;
 	/*
 	 * Of requests, completions, errors, interrupts_suppressed, spurious, kicks_vmm and

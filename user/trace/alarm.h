@@ -45,6 +45,7 @@ struct stuck_facts {
 	int64_t served_ns;   /* the newest sign of service: eventfd read, handler, interrupt */
 	int64_t polled_ns;   /* the last check at which somebody ran all the time, maybe for it */
 	bool drained;	     /* some time: somebody does read it */
+	bool unwatched;	     /* nobody could be seen to come for it */
 	enum consumer_how how;
 	struct thread_share consumer;
 };
@@ -53,7 +54,8 @@ struct stuck_facts {
  * Since when there is a kick that nobody has come for; else 0. A loop in poll mode serves without
  * reading the eventfd: a sign of service, and running all the time, which may be polling for a
  * guest that takes no interrupts, make it younger. The eventfd of a consumer that never reads it (a
- * vhost worker, an edge-triggered epoll) is readable for ever: then only kicks count.
+ * vhost worker, an edge-triggered epoll) is readable for ever: then only kicks count. Of a worker
+ * that is not known nothing does.
  */
 int64_t alarm_pending_since(const struct stuck_facts *f);
 /* The same, if that is too long, and the consumer does not run all the time. */

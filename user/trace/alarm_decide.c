@@ -32,6 +32,8 @@ int64_t alarm_pending_since(const struct stuck_facts *f)
 {
 	int64_t since = f->kicked_ns;
 
+	if (f->unwatched)
+		return 0;
 	/* Somebody took it, whether or not that was seen. */
 	if (f->count_known && !f->readable_ns)
 		return 0;

@@ -83,6 +83,7 @@ static void look_at(struct tracer *t, uint32_t row, const struct vm_queue *q)
 	struct alarms *a = t->alarms;
 	struct stuck_facts f = { .now_ns = a->watch.now_ns,
 				 .stuck_ns = alarm_stuck_ns(t),
+				 .unwatched = foreign_is_unwatched(&t->foreign->row[row]),
 				 .consumer = { -1, -1 } };
 	const struct watched_eventfd *known = NULL;
 	struct alarm_key key = { .kind = ALARM_STUCK, .row = row };

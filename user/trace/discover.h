@@ -38,6 +38,8 @@ void vm_read_process(struct vm *vm);
 /* The only thread that is called as a vhost worker of this process (vhost-PID), a kernel thread up
  * to 6.3 and its own later; 0 = none, or several. */
 uint32_t find_vhost_worker(pid_t pid);
+/* Is that thread there, and called so? */
+bool is_vhost_worker(pid_t pid, uint32_t tid);
 /* Ends the text at `size`, and makes of it what a terminal may be sent. */
 void make_printable(char *text, size_t size);
 

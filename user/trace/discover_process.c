@@ -131,33 +131,45 @@ static bool is_called(const char *path, const char *name)
 	return n > 0 && !strcmp(comm, name);
 }
 
-/* Among the threads of a process (`below` "/proc/PID/task"), or among all processes ("/proc"). */
-static uint32_t only_one_called(const char *below, const char *name)
+/* How many there are among the threads of a process (`below` "/proc/PID/task"), or among all
+ * processes ("/proc"), and one of them. */
+static uint32_t count_called(const char *below, const char *name, uint32_t *found)
 {
 	DIR *dir = opendir(below);
 	struct dirent *entry;
-	uint32_t found = 0, n = 0;
 	char path[300];
+	uint32_t n = 0;
 
 	while (dir && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "%s/%s/comm", below, entry->d_name);
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !is_called(path, name))
 			continue;
-		found = strtoul(entry->d_name, NULL, 10);
+		*found = strtoul(entry->d_name, NULL, 10);
 		n++;
 	}
 	if (dir)
 		closedir(dir);
-	return n == 1 ? found : 0;
+	return n;
 }
 
 uint32_t find_vhost_worker(pid_t pid)
 {
-	char below[64], name[32];
-	uint32_t tid;
+	char below[64], name[VM_NAME];
+	uint32_t tid = 0, n;
 
 	snprintf(below, sizeof(below), "/proc/%d/task", (int)pid);
 	snprintf(name, sizeof(name), "vhost-%d", (int)pid);
-	tid = only_one_called(below, name);
-	return tid ? tid : only_one_called("/proc", name);
+	n = count_called(below, name, &tid);
+	if (!n)
+		n = count_called("/proc", name, &tid);
+	return n == 1 ? tid : 0;
+}
+
+bool is_vhost_worker(pid_t pid, uint32_t tid)
+{
+	char path[64], name[VM_NAME];
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
+	snprintf(name, sizeof(name), "vhost-%d", (int)pid);
+	return is_called(path, name);
 }

@@ -44,22 +44,6 @@ static struct vm *pick_vm(const struct foreign *f, struct vm_list *list)
 	return best;
 }
 
-/* Looks through the machine's processes: once, when there is such a queue. */
-static void look_for_vhost(struct foreign *f)
-{
-	uint32_t i, n;
-
-	bool has = false;
-
-	for (i = 0; !f->vhost_looked && i < f->vm->n_queues; i++)
-		for (n = 0; n < f->vm->queue[i].eventfd.n_consumers && n < VM_CONSUMERS; n++)
-			has |= f->vm->queue[i].eventfd.consumer[n].how == CONSUMER_VHOST;
-	if (!has)
-		return;
-	f->vhost_looked = true;
-	f->vhost_tid = find_vhost_worker(f->pid);
-}
-
 /* What the walk found, unless the VM is gone: then all stays as it was last. */
 static void foreign_take(struct foreign *f, struct vm_list *list)
 {
@@ -73,9 +57,9 @@ static void foreign_take(struct foreign *f, struct vm_list *list)
 	vm_list_release(&f->list);
 	f->list = *list;
 	f->vm = vm;
-	look_for_vhost(f);
 	memset(list, 0, sizeof(*list));
 	foreign_add_given(f);
+	foreign_look_for_vhost(f);
 	if (f->has_names)
 		vm_name_queues(vm, &f->names);
 	foreign_take_vm(f);

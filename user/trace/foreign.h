@@ -3,8 +3,8 @@
  * A VMM that is not ours, as discovery sees it, made into the rows of a private stats page, so that
  * join.c and loops.c work for it too. A row belongs to a queue by its first way to be kicked (bus,
  * address, value): so it survives a reset, where a VMM makes new eventfds; one whose queue has gone
- * keeps its counts. Files: foreign.c (life, page), foreign_given.c, foreign_rows.c,
- * foreign_loops.c, foreign_votes.c. One thread at a time.
+ * keeps its counts. Files: foreign.c (life, page), foreign_given.c, foreign_vhost.c,
+ * foreign_rows.c, foreign_loops.c, foreign_votes.c. One thread at a time.
  */
 #ifndef TRACE_FOREIGN_H
 #define TRACE_FOREIGN_H
@@ -78,8 +78,11 @@ struct foreign {
 	struct foreign_votes votes;
 	uint64_t no_room; /* queues and loops that found no row */
 	bool rings;	  /* the programs watch io_uring */
-	bool vhost_looked;
-	uint32_t vhost_tid; /* the VM's only vhost worker; 0 = none, several, or not looked for */
+	/* The VM's only vhost worker; 0 = none, or several. As it was looked for when the VM had
+	 * these vhost eventfds, so many walks ago (foreign_vhost.c). */
+	uint32_t vhost_tid;
+	uint32_t vhost_walks;
+	uint64_t vhost_eventfds;
 };
 
 /* Looks at the process once. NULL with err: no VM in it, no privilege. */
@@ -106,6 +109,11 @@ void foreign_fill(const struct foreign *f, struct stats_page *page);
  * gone. */
 const struct vm *foreign_vm(const struct foreign *f);
 const struct vm_queue *foreign_queue(const struct foreign *f, uint32_t row);
+/* Its kicks are taken by a vhost worker, and which is not known: nobody is seen to take them. */
+bool foreign_is_unwatched(const struct foreign_row *row);
+
+/* Who is f->vhost_tid now that f->vm is there: asks /proc. */
+void foreign_look_for_vhost(struct foreign *f);
 
 /* --- the files' own, each pure -------------------------------------------------------------- */
 

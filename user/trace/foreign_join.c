@@ -53,7 +53,7 @@ static bool decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		.consume = q->met_evidence == EVIDENCE_EXACT,
 		.unowned = t->view.seen.handlers_unowned,
 		.no_eventfd = !row->had_eventfd,
-		.unwatched = row->how == CONSUMER_VHOST && !row->to_tell.consumer_tid,
+		.unwatched = foreign_is_unwatched(row),
 		/* Attached, and nothing came by that it did not see. */
 		.handler = state->handled ||
 			   (!seen->kicks && q->stage[STAGE_IO].evidence == EVIDENCE_EXACT),
@@ -76,6 +76,9 @@ static bool decide_arrivals(const struct tracer *t, struct report_queue *q, unsi
 		q->met_evidence = EVIDENCE_ABSENT;
 		q->outcome_evidence = EVIDENCE_ABSENT;
 	}
+	/* Somebody may have come for it. */
+	if (facts.unwatched)
+		seen->pending_lost = 0;
 	if (!facts.handler && q->arrivals_evidence == EVIDENCE_INFERRED)
 		join_polled(q, state, seen, &facts);
 	return facts.handler;
@@ -136,6 +139,18 @@ static void join_requests(struct report_queue *q, const struct queue_state *stat
 	q->completions = state->completed;
 }
 
+/* Of those seen. A worker that is no thread of the VMM's (up to 6.3) sends unseen, unless it is
+ * known: then none is not 0. */
+static enum evidence decide_interrupts(const struct foreign_row *row,
+				       const struct queue_state *state)
+{
+	if (foreign_is_unwatched(row))
+		return state->interrupts ? EVIDENCE_INFERRED : EVIDENCE_ABSENT;
+	if (state->interrupts && row->msi_evidence == EVIDENCE_ABSENT)
+		return EVIDENCE_INFERRED;
+	return row->msi_evidence;
+}
+
 void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned int i,
 			struct join_seen *seen)
 {
@@ -154,9 +169,7 @@ void foreign_join_queue(const struct tracer *t, struct report_queue *q, unsigned
 	join_requests(q, state, handler);
 	if (!handler)
 		lack_handler(q);
-	q->interrupts_evidence = state->interrupts && row->msi_evidence == EVIDENCE_ABSENT
-					 ? EVIDENCE_INFERRED
-					 : row->msi_evidence;
+	q->interrupts_evidence = decide_interrupts(row, state);
 	q->interrupts = state->interrupts;
 }
 

@@ -81,12 +81,18 @@ static void take_name(struct foreign_row *row, const struct vm_queue *q)
 	memcpy(row->name_reason, q->name_reason, sizeof(row->name_reason));
 }
 
-/* A worker of the kernel's may be known by its name only (foreign.c). */
+/* A worker of the kernel's may be known by its name only (foreign_vhost.c). It waits as long as it
+ * serves, other than a loop, which is away while it is busy. */
 static void take_consumer(const struct foreign *f, struct foreign_row *row,
 			  const struct vm_queue *q)
 {
 	uint32_t i;
 
+	if (row->how == CONSUMER_VHOST) {
+		row->how = CONSUMER_UNKNOWN;
+		row->outside = false;
+		row->seen_tid = 0;
+	}
 	for (i = 0; i < q->eventfd.n_consumers && i < VM_CONSUMERS; i++) {
 		const struct vm_consumer *c = &q->eventfd.consumer[i];
 

@@ -154,6 +154,34 @@ static void test_foreign__vhost_worker(void **state)
 	assert_false(foreign_has_rings(f));
 }
 
+/* It waits as long as it serves: when QEMU itself has taken the queue over, or nobody has, it is
+ * not the worker who should come. */
+static void test_foreign__vhost_worker_has_left(void **state)
+{
+	struct foreign *f = *state;
+	struct vm_queue *q = fake_vm_queue(f, 0xfe003000, "0xfe003000", 0, 7);
+
+	fake_vm_consumer(q, 0, CONSUMER_VHOST, "");
+	foreign_take_vm(f);
+	assert_true(foreign_is_unwatched(&f->row[0]));
+	q->eventfd.consumer[0].tid = 55;
+	foreign_take_vm(f);
+	assert_false(foreign_is_unwatched(&f->row[0]));
+	/* What is gone was seen as long as it was there. */
+	f->vm->n_queues = 0;
+	foreign_take_vm(f);
+	assert_false(foreign_is_unwatched(&f->row[0]));
+	f->vm->n_queues = 1;
+	q->eventfd.n_consumers = 0;
+	foreign_take_vm(f);
+	assert_false(foreign_is_unwatched(&f->row[0]));
+	assert_int_equal(f->row[0].to_tell.consumer_tid, 0);
+	fake_vm_consumer(q, 0, CONSUMER_EPOLL, "");
+	foreign_take_vm(f);
+	assert_int_equal(f->row[0].how, CONSUMER_EPOLL);
+	assert_int_equal(f->row[0].to_tell.consumer_tid, 0);
+}
+
 /* Loops are called main, by their comm as far as it tells them apart, or by their thread. */
 static void test_foreign__names_of_loops(void **state)
 {
@@ -335,6 +363,7 @@ int main(void)
 		TEST(told_name_stays),
 		TEST(rows_are_full),
 		TEST(vhost_worker),
+		TEST(vhost_worker_has_left),
 		TEST(names_of_loops),
 		TEST(loops_by_names),
 		TEST(who_serves),

@@ -311,23 +311,38 @@ static void test_foreign_join__polled_by_settings(void **state)
 	report_free(r);
 }
 
-/* Who serves it is outside of the VMM and not known: what kicks met was not seen. */
+/* Who serves it is outside of the VMM and not known: what kicks met was not seen, nor that nobody
+ * came, nor were its interrupts, whose message is guessed. */
 static void test_foreign_join__unknown_worker(void **state)
 {
 	struct tracer *t = *state;
 	struct report *r;
 
 	t->foreign->row[0].how = CONSUMER_VHOST;
-	*kick(t) = (struct kick_state){ .row = 1, .kicks = 10, .coalesced = 9, .pending = 10 };
+	t->foreign->row[0].seen_tid = 0;
+	*kick(t) = (struct kick_state){
+		.row = 1, .kicks = 10, .coalesced = 9, .pending = 10, .first_ns = FAKE_START_NS
+	};
 	r = join(t);
 	assert_int_equal(r->queue[0].met_evidence, EVIDENCE_ABSENT);
 	assert_int_equal(r->queue[0].outcome_evidence, EVIDENCE_ABSENT);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 0);
 	assert_int_equal(r->queue[0].arrivals_evidence, EVIDENCE_ABSENT);
+	assert_non_null(strstr(r->queue[0].arrivals_reason, "not known"));
+	assert_int_equal(r->queue[0].interrupts_evidence, EVIDENCE_ABSENT);
 	assert_int_equal(r->queue[0].kicks, 10);
 	report_free(r);
-	t->foreign->row[0].to_tell.consumer_tid = TID;
+	/* A worker of 6.4 is a thread of the VMM's. */
+	t->view.queue[0].interrupts = 4;
+	r = join(t);
+	assert_int_equal(r->queue[0].interrupts_evidence, EVIDENCE_INFERRED);
+	report_free(r);
+	t->view.queue[0].interrupts = 0;
+	t->foreign->row[0].seen_tid = TID;
 	r = join(t);
 	assert_int_equal(r->queue[0].met_evidence, EVIDENCE_EXACT);
+	assert_int_equal(r->queue[0].outcome[OUTCOME_LOST], 1);
+	assert_int_equal(r->queue[0].interrupts_evidence, EVIDENCE_INFERRED);
 	report_free(r);
 }
 
