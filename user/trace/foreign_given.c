@@ -58,16 +58,45 @@ void foreign_hear(struct foreign *f, const struct vm_change *change)
 		keep(f, &way, change->fd);
 }
 
-static void set_eventfd(struct vm *vm, const struct kick_key *way, int32_t fd)
+static bool has_fd(const struct vm_eventfd *e, int32_t fd)
 {
 	uint32_t i;
 
-	for (i = 0; i < vm->n_queues; i++) {
-		if (!same_way(&vm->queue[i].way[0], way))
+	for (i = 0; i < e->n_fds && i < VM_FDS; i++)
+		if (e->fd[i] == fd)
+			return true;
+	return false;
+}
+
+/* The walk has met it among the process's descriptors, and could not tell what it is for. False: it
+ * has not. */
+static bool take_other(struct vm *vm, int32_t fd, struct vm_eventfd *e)
+{
+	uint32_t i;
+
+	for (i = 0; i < vm->n_others; i++) {
+		if (!has_fd(&vm->other[i], fd))
 			continue;
-		vm->queue[i].eventfd.fd[0] = fd;
-		vm->queue[i].eventfd.n_fds = 1;
+		*e = vm->other[i];
+		vm->n_others--;
+		memmove(&vm->other[i], &vm->other[i + 1], (vm->n_others - i) * sizeof(*e));
+		return true;
 	}
+	return false;
+}
+
+static void set_eventfd(struct vm *vm, const struct kick_key *way, int32_t fd)
+{
+	struct vm_eventfd *e = NULL;
+	uint32_t i;
+
+	for (i = 0; i < vm->n_queues && !e; i++)
+		if (same_way(&vm->queue[i].way[0], way))
+			e = &vm->queue[i].eventfd;
+	if (!e || take_other(vm, fd, e))
+		return;
+	e->fd[0] = fd;
+	e->n_fds = 1;
 }
 
 /* A queue may be registered at several addresses, all with its one eventfd. */

@@ -21,6 +21,7 @@ struct foreign *fake_foreign_new(void)
 	vm->vcpu = calloc(FAKE_VM_MAX, sizeof(*vm->vcpu));
 	vm->queue = calloc(FAKE_VM_MAX, sizeof(*vm->queue));
 	vm->irqfd = calloc(FAKE_VM_MAX, sizeof(*vm->irqfd));
+	vm->other = calloc(FAKE_VM_MAX, sizeof(*vm->other));
 	return f;
 }
 
@@ -29,6 +30,7 @@ void fake_foreign_free(struct foreign *f)
 	free(f->vm->vcpu);
 	free(f->vm->queue);
 	free(f->vm->irqfd);
+	free(f->vm->other);
 	free(f->vm);
 	free(f);
 }
@@ -52,14 +54,33 @@ struct vm_queue *fake_vm_queue(struct foreign *f, uint64_t gpa, const char *devi
 	return q;
 }
 
-void fake_vm_consumer(struct vm_queue *q, uint32_t tid, enum consumer_how how, const char *comm)
+static void add_consumer(struct vm_eventfd *e, uint32_t tid, enum consumer_how how,
+			 const char *comm)
 {
-	struct vm_consumer *c = &q->eventfd.consumer[q->eventfd.n_consumers++];
+	struct vm_consumer *c = &e->consumer[e->n_consumers++];
 
 	c->tid = tid;
 	c->pid = FAKE_PID;
 	c->how = how;
 	snprintf(c->comm, sizeof(c->comm), "%s", comm);
+}
+
+void fake_vm_consumer(struct vm_queue *q, uint32_t tid, enum consumer_how how, const char *comm)
+{
+	add_consumer(&q->eventfd, tid, how, comm);
+}
+
+void fake_vm_other(struct foreign *f, uint32_t id, uint64_t count, uint32_t tid)
+{
+	struct vm_eventfd *e = &f->vm->other[f->vm->n_others++];
+
+	memset(e, 0, sizeof(*e));
+	e->ctx = id + 1000;
+	e->id = id;
+	e->count = count;
+	e->n_fds = 1;
+	e->fd[0] = (int32_t)id + 100;
+	add_consumer(e, tid, CONSUMER_EPOLL, "loop");
 }
 
 void fake_vm_irqfd(struct foreign *f, uint32_t id, uint32_t address, uint32_t data)
@@ -74,7 +95,7 @@ void fake_vm_irqfd(struct foreign *f, uint32_t id, uint32_t address, uint32_t da
 
 void fake_vm_clear(struct foreign *f)
 {
-	f->vm->n_queues = f->vm->n_irqfds = 0;
+	f->vm->n_queues = f->vm->n_irqfds = f->vm->n_others = 0;
 }
 
 uint32_t fake_row(const struct foreign *f, uint64_t gpa)

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <linux/kvm.h>
 
 #include "fake_vm.h"
 
@@ -287,71 +286,6 @@ static void test_foreign__page(void **state)
 	free(page);
 }
 
-static void hear(struct foreign *f, uint64_t gpa, int32_t fd, uint32_t flags)
-{
-	const struct vm_change change = {
-		.op = CHANGE_IOEVENTFD, .gpa = gpa, .fd = fd, .flags = flags, .datamatch = 5
-	};
-
-	foreign_hear(f, &change);
-}
-
-/* As a walk that cannot see KVM's lists leaves it. */
-static void walk_blindly(struct foreign *f)
-{
-	fake_vm_clear(f);
-	f->vm->evidence = EVIDENCE_ABSENT;
-	foreign_add_given(f);
-	foreign_take_vm(f);
-}
-
-/* Registrations that were heard of make queues: one for each eventfd, until they are dropped. */
-static void test_foreign__heard_registrations(void **state)
-{
-	struct foreign *f = *state;
-
-	hear(f, 0xfe003000, 30, 0);
-	hear(f, 0xc010, 30, KVM_IOEVENTFD_FLAG_PIO | KVM_IOEVENTFD_FLAG_DATAMATCH);
-	hear(f, 0xfe003004, 31, 0);
-	hear(f, 0xfe003004, 31, 0);
-	walk_blindly(f);
-	assert_int_equal(f->vm->n_queues, 2);
-	assert_int_equal(f->row[0].to_tell.ways.n, 2);
-	assert_int_equal(f->row[0].to_tell.ways.way[1].bus, BUS_PIO | BUS_BY_VALUE);
-	assert_int_equal(f->row[0].to_tell.ways.way[1].value, 5);
-	assert_int_equal(f->row[0].to_tell.fd[0], 30);
-	assert_int_equal(f->row[1].to_tell.fd[0], 31);
-	assert_true(f->row[1].had_eventfd);
-	hear(f, 0xfe003004, 31, KVM_IOEVENTFD_FLAG_DEASSIGN);
-	walk_blindly(f);
-	assert_int_equal(f->vm->n_queues, 1);
-	assert_false(f->row[1].present);
-}
-
-/* A walk that saw all is believed; an address given by hand stays, unless the walk found it. */
-static void test_foreign__given_addresses(void **state)
-{
-	const struct kick_key way = { .gpa = 0xfe005000 };
-	struct foreign *f = *state;
-
-	hear(f, 0xfe003000, 30, 0);
-	foreign_give(f, &way);
-	f->vm->evidence = EVIDENCE_EXACT;
-	fake_vm_queue(f, 0xfe009000, "0xfe009000", 0, 7);
-	foreign_add_given(f);
-	foreign_take_vm(f);
-	assert_int_equal(f->vm->n_queues, 2);
-	assert_int_equal(fake_row(f, 0xfe003000), FOREIGN_NONE);
-	assert_false(f->row[fake_row(f, 0xfe005000)].had_eventfd);
-	assert_true(f->row[fake_row(f, 0xfe009000)].had_eventfd);
-	fake_vm_clear(f);
-	fake_vm_queue(f, 0xfe005000, "0xfe005000", 0, 8);
-	foreign_add_given(f);
-	foreign_take_vm(f);
-	assert_int_equal(f->vm->n_queues, 1);
-	assert_true(f->row[fake_row(f, 0xfe005000)].had_eventfd);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_foreign__##name, setup, teardown)
@@ -368,8 +302,6 @@ int main(void)
 		TEST(loops_by_names),
 		TEST(who_serves),
 		TEST(page),
-		TEST(heard_registrations),
-		TEST(given_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
