@@ -44,7 +44,7 @@ measure() {
 	set_to "$1"
 	"$handoff" tune -p "$vmm" --duration 20 >/dev/null 2>&1 &
 	watcher=$!
-	wait_for watched "$watcher"
+	wait_for 10 watched "$watcher"
 	before=($(arrivals))
 	sleep 0.5
 	after=($(arrivals))
@@ -96,10 +96,10 @@ honest exp20 thinktime=exp:20us closed 96000 256000
 honest exp100 thinktime=exp:100us closed 128000 192000
 honest clock rate_iops=10000 open 48000 256000
 honest poisson "rate_iops=5000 rate_process=poisson iodepth=16" open 64000 768000
-# Where a spin costs about what a sleep does, what a sleep costs today decides: these are far from it.
+# Where a spin costs about what a sleep does, what a sleep costs now decides: these are far from it.
 policy=break-even
 honest even5 thinktime=fixed:5us closed 48000
 honest even200 thinktime=fixed:200us closed 64000
-honest even_poisson "rate_iops=2000 rate_process=poisson iodepth=16" open 64000
+honest even_poisson "rate_iops=5000 rate_process=poisson iodepth=16" open 64000
 
 done_testing

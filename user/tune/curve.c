@@ -101,8 +101,7 @@ static struct poll_params params_of(const struct player *p)
 		params.block_cost_ns = (int64_t)MIN(l->poll_block_cost_ns, NS_PER_S);
 		if (!params.block_cost_ns)
 			params.block_cost_ns = POLL_BLOCK_COST_NS + params.wake_ns;
-		params.block_cost_ns =
-			(int64_t)((double)params.block_cost_ns * p->cost_factor);
+		params.block_cost_ns = (int64_t)((double)params.block_cost_ns * p->cost_factor);
 	}
 	defaults = params;
 	if (l->settings_evidence != EVIDENCE_ABSENT) {
