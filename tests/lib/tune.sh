@@ -4,7 +4,7 @@
 
 # served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves.
 served() {
-	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2" \
+	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2,policy=qemu" \
 		--blk null,size=64M,iothread=io0 --load "rw=randread runtime=600 $3" \
 		>"$tmp/$1.vm" 2>&1 &
 	watcher=$!
