@@ -163,7 +163,7 @@ check "a broken socket: no result is pretended" equal "$(cat "$tmp/broken.out")"
 set_to 0
 
 # A VM that answers nothing for longer than we wait: its socket is then the guard's.
-"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --duration 2 --apply >"$tmp/stood.out" \
+"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --duration 5 --apply >"$tmp/stood.out" \
 	2>"$tmp/stood.err" &
 tuner=$!
 check "a VM that stands still: in the middle of a trial" wait_for 40 set_is gt 0
