@@ -137,7 +137,8 @@ struct advice_report {
 	struct advice loop[ADVICE_LOOPS];
 };
 
-/* A main loop has no setting: its disk needs an iothread first. */
+/* A main loop has no setting: its disk needs an iothread first. Nor is there a command for an id
+ * that none can have. */
 bool advice_can_be_set(const struct advice *a);
 /* The commands that would set it. Return buf. */
 char *advice_qmp_command(const struct advice *a, char *buf, size_t size);

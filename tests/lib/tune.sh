@@ -2,7 +2,7 @@
 # For tests of `handoff tune`, after tap.sh: VMs (and trace_cli.sh for these), and what it has told,
 # in $tmp/NAME.json, .out and .err.
 
-# served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves.
+# served NAME POLL-MAX-NS LOAD: a VM whose disk an iothread serves, which spins by QEMU's rule.
 served() {
 	"$handoff" run --qmp "unix:$tmp/$1.qmp" --iothread "io0,poll-max-ns=$2,policy=qemu" \
 		--blk null,size=64M,iothread=io0 --load "rw=randread runtime=600 $3" \

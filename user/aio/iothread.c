@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <handoff/id.h>
 #include <handoff/thread.h>
 #include "context.h"
 
@@ -35,10 +36,7 @@ struct IOThread {
 
 static bool id_valid(const char *id)
 {
-	size_t n = strlen(id);
-
-	return n >= 1 && n <= IOTHREAD_ID_MAX &&
-	       strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n;
+	return id_wellformed(id) && strlen(id) <= IOTHREAD_ID_MAX;
 }
 
 static void iothread_set_name(const struct IOThread *iothread)

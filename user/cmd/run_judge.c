@@ -9,23 +9,16 @@
 
 #include <abi/stats.h>
 #include <handoff/compiler.h>
+#include <handoff/id.h>
 
 #include "run_judge.h"
 
-#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #define SERIAL_BYTES 20 /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
-/* Of threads, rows of the stats page and reports: nothing a terminal could stumble over. */
-static bool is_name(const char *id)
-{
-	size_t len = strlen(id);
-
-	return len && len < STATS_NAME_LEN && strspn(id, NAME_CHARS) == len;
-}
-
+/* Of threads, rows of the stats page and reports. */
 static int judge_name(const char *option, const char *id, struct error *err)
 {
-	if (is_name(id))
+	if (id_wellformed(id) && strlen(id) < STATS_NAME_LEN)
 		return 0;
 	return error_set(err, -EINVAL,
 			 "%s: bad id: 1 to %d letters, digits, '-', '_' or '.' are needed", option,

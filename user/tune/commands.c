@@ -5,18 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <handoff/id.h>
 
-/* As QEMU has them, and our VMM. Who answers by QMP may tell any: it is to be pasted into a shell.
- */
-static bool is_wellformed(const char *id)
-{
-	return *id && !id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789._-")];
-}
-
+/* Who answers by QMP may tell any id: it is to be pasted into a shell. */
 bool advice_can_be_set(const struct advice *a)
 {
-	return a->action == ADVICE_SET && strcmp(a->loop, "main") != 0 && is_wellformed(a->loop);
+	return a->action == ADVICE_SET && strcmp(a->loop, "main") != 0 && id_wellformed(a->loop);
 }
 
 static long long advised_ns(const struct advice *a)

@@ -198,7 +198,7 @@ static bool is_ours(struct tune_setting *s, struct tune_settings *now)
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp, struct error *err)
 {
 	struct tune_settings now;
-	int ret = 0, asked = 1, failed;
+	int ret = 0, asked = 1, failed; /* asked: 1 = not yet */
 	struct error why;
 	uint32_t i;
 
