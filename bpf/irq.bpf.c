@@ -105,6 +105,9 @@ static __always_inline void wait_for_entry(__u32 apicid, const struct irq_set *s
 	struct vcpu_irqs *v = bpf_map_lookup_elem(&vcpus, &apicid);
 	int i;
 
+	/* Its entry would not be found either. */
+	if (!v && config.entry_has_vcpu)
+		lost(LOSS_MAPS);
 	if (!v || !v->enters)
 		return;
 	for (i = 0; i < VCPU_IRQS; i++) {

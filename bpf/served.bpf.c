@@ -113,9 +113,6 @@ __attribute__((noinline)) int queue_consumed(struct thread_state *t, __u32 row, 
 	return 0;
 }
 
-/* A worker serves few queues. */
-#define WORKER_QUEUES 4
-
 __attribute__((noinline)) int queues_looked_at(struct thread_state *t)
 {
 	struct queue_binding *b;
@@ -128,7 +125,7 @@ __attribute__((noinline)) int queues_looked_at(struct thread_state *t)
 	tid = t->row.tid;
 	all = bpf_map_lookup_elem(&consumers, &tid);
 	rows = all ? *all : 0;
-	for (i = 0; i < WORKER_QUEUES && rows; i++) {
+	for (i = 0; i < MODEL_MAX_QUEUES && rows; i++) {
 		row = lowest_bit(rows);
 		rows &= rows - 1;
 		b = bpf_map_lookup_elem(&bindings, &row);

@@ -17,6 +17,7 @@
 #define REPORT_TEXT	    160
 #define REPORT_EXIT_REASONS 32
 #define REPORT_ADDRESSES    32
+#define REPORT_VCPUS	    512 /* of any ids; more are counted among the losses */
 #define REPORT_GUEST_KEYS   128
 #define REPORT_HOOKS_TEXT   1536 /* every program's hook fits */
 #define REPORT_ALARMS	    16
@@ -220,7 +221,7 @@ struct report {
 	uint64_t handovers_total;
 	struct report_queue queue[STATS_MAX_QUEUES];
 	struct report_loop loop[STATS_MAX_LOOPS];
-	struct report_vcpu vcpu[STATS_MAX_VCPUS];
+	struct report_vcpu vcpu[REPORT_VCPUS];
 	struct report_io io;
 	struct report_handover handover[STATS_MAX_HANDOVERS]; /* oldest first */
 	uint64_t loss[LOSSES];

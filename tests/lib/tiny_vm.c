@@ -29,7 +29,8 @@ static uint64_t now_ns(void)
 
 static struct kvm_msi msi_of(const struct tiny_vm *vm, unsigned int queue)
 {
-	return (struct kvm_msi){ .address_lo = MSI_ADDRESS | queue % vm->n_vcpus << MSI_DEST_SHIFT,
+	return (struct kvm_msi){ .address_lo = MSI_ADDRESS | vm->vcpu[queue % vm->n_vcpus].id
+								     << MSI_DEST_SHIFT,
 				 .data = TINY_VECTOR + queue };
 }
 
@@ -47,26 +48,26 @@ static void init_memory(struct tiny_vm *vm)
 	tiny_vm_init_tables(vm->ram);
 }
 
-static void init_vcpu(struct tiny_vm *vm, unsigned int id)
+static void init_vcpu(struct tiny_vm *vm, unsigned int i, unsigned int id)
 {
-	struct tiny_vcpu *vcpu = &vm->vcpu[id];
+	struct tiny_vcpu *vcpu = &vm->vcpu[i];
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	vcpu->vm = vm;
 	vcpu->id = id;
-	vcpu->orders = (struct tiny_orders *)(vm->ram + TINY_VCPUS + id * 4096);
+	vcpu->orders = (struct tiny_orders *)(vm->ram + TINY_VCPUS + i * 4096);
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (vcpu->fd < 0 || size < 0)
 		err(1, "KVM_CREATE_VCPU");
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
 		err(1, "run area");
-	tiny_vcpu_init_regs(vm->kvm, vcpu->fd, id, TINY_VCPUS + id * 4096);
+	tiny_vcpu_init_regs(vm->kvm, vcpu->fd, i, TINY_VCPUS + i * 4096);
 	sem_init(&vcpu->go, 0, 0);
 	sem_init(&vcpu->told, 0, 0);
 }
 
-void tiny_vm_init(struct tiny_vm *vm, unsigned int n_vcpus)
+void tiny_vm_init(struct tiny_vm *vm, unsigned int n_vcpus, unsigned int first_id)
 {
 	unsigned int i;
 
@@ -87,7 +88,7 @@ void tiny_vm_init(struct tiny_vm *vm, unsigned int n_vcpus)
 		err(1, "eventfd");
 	init_memory(vm);
 	for (i = 0; i < n_vcpus; i++)
-		init_vcpu(vm, i);
+		init_vcpu(vm, i, first_id + i);
 }
 
 struct tiny_ring *tiny_vm_ring(struct tiny_vm *vm, unsigned int queue)

@@ -25,7 +25,7 @@ struct tiny_vm;
 
 struct tiny_vcpu {
 	struct tiny_vm *vm;
-	unsigned int id;
+	unsigned int id; /* KVM's */
 	int fd;
 	struct kvm_run *run;
 	struct tiny_orders *orders;
@@ -48,8 +48,9 @@ struct tiny_vm {
 	uint64_t stray; /* writes to anywhere else; by vCPU threads, atomically */
 };
 
-/* A VM with its interrupt controller, its memory, and no vCPU thread yet. */
-void tiny_vm_init(struct tiny_vm *vm, unsigned int n_vcpus);
+/* A VM with its interrupt controller, its memory, and no vCPU thread yet. vCPUs' ids, and so their
+ * local APICs', are numbered from first_id. */
+void tiny_vm_init(struct tiny_vm *vm, unsigned int n_vcpus, unsigned int first_id);
 /* Its vCPU threads, which wait for tiny_vcpu_go. After the last fork. */
 void tiny_vm_start(struct tiny_vm *vm);
 /* Idle vCPUs only. */

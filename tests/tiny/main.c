@@ -322,7 +322,7 @@ static struct vmm *vmm_new(int argc, char **argv)
 		err(1, "memory");
 	options_parse(&v->o, argc, argv);
 	alarm(v->o.limit_s);
-	tiny_vm_init(&v->vm, v->o.vcpus);
+	tiny_vm_init(&v->vm, v->o.vcpus, v->o.first_vcpu);
 	v->vm.on_write = on_write;
 	v->vm.opaque = v;
 	tiny_vm_route(&v->vm);

@@ -21,6 +21,7 @@ static const char usage[] =
 	"  freeze     the consumers stop in a lock; cont: they go on\n"
 	"options\n"
 	"  --queues N (1)     --vcpus N (1): queue i is kicked by vCPU i % N\n"
+	"  --first-vcpu ID (0): vCPUs and their local APICs are numbered from it\n"
 	"  --style S[,S...]   of consumer threads; queue i has thread i % their number: epoll\n"
 	"                     ppoll uring-poll uring-read read busy spin adaptive none (epoll)\n"
 	"  --spacing BYTES    of the queues' addresses (4)\n"
@@ -41,6 +42,7 @@ static const char usage[] =
 static const struct option table[] = {
 	{ "queues", required_argument, NULL, 'q' },
 	{ "vcpus", required_argument, NULL, 'v' },
+	{ "first-vcpu", required_argument, NULL, 'f' },
 	{ "style", required_argument, NULL, 's' },
 	{ "spacing", required_argument, NULL, 'S' },
 	{ "len", required_argument, NULL, 'L' },
@@ -129,6 +131,9 @@ static void parse_value(struct options *o, int c)
 		break;
 	case 'v':
 		o->vcpus = number(TINY_MAX_VCPUS);
+		break;
+	case 'f':
+		o->first_vcpu = number(255 - TINY_MAX_VCPUS);
 		break;
 	case 's':
 		parse_styles(o);

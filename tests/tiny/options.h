@@ -8,7 +8,7 @@
 enum tiny_irq { TINY_IRQFD, TINY_SIGNAL_MSI, TINY_NO_IRQ };
 
 struct options {
-	unsigned int queues, vcpus, late, len, spacing, limit_s;
+	unsigned int queues, vcpus, first_vcpu, late, len, spacing, limit_s;
 	unsigned int styles;
 	enum tiny_style style[TINY_MAX_QUEUES];
 	uint64_t kicks, pause;

@@ -86,8 +86,9 @@ void truth_print(const struct vmm *v)
 		       (ull)v->consumer[i].turns);
 	printf("],\"vcpus\":[");
 	for (i = 0; i < v->o.vcpus; i++)
-		printf("%s{\"id\":%u,\"tid\":%d,\"ns\":%llu,\"kicks\":%llu}", i ? "," : "", i,
-		       (int)v->vm.vcpu[i].tid, (ull)v->vm.vcpu[i].ns, (ull)v->vm.vcpu[i].kicks);
+		printf("%s{\"id\":%u,\"tid\":%d,\"ns\":%llu,\"kicks\":%llu}", i ? "," : "",
+		       v->vm.vcpu[i].id, (int)v->vm.vcpu[i].tid, (ull)v->vm.vcpu[i].ns,
+		       (ull)v->vm.vcpu[i].kicks);
 	printf("],\"kicks\":%llu,\"kick_ns\":%.1f,\"churns\":%llu,\"stray\":%llu}\n", (ull)kicks(v),
 	       kick_ns(v), (ull)v->churns, (ull)v->vm.stray);
 }

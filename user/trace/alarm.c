@@ -137,12 +137,7 @@ bool alarm_count_known(pid_t pid, const struct vm_eventfd *in, struct vm_eventfd
 
 bool alarm_is_vcpu(const struct tracer *t, uint32_t tid)
 {
-	uint32_t i;
-
-	for (i = 0; i < STATS_MAX_VCPUS; i++)
-		if (t->now->vcpu_tid[i] == tid)
-			return true;
-	return false;
+	return t->foreign && foreign_is_vcpu(t->foreign, tid);
 }
 
 const struct watched_thread *alarm_watch_tid(struct tracer *t, uint32_t tid)

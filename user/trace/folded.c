@@ -10,20 +10,17 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <handoff/clock.h>
 #include "fold.skel.h"
 #include "kallsyms.h"
 #include "libbpf_log.h"
 #include "run_time.h"
-#include "symbols.h"
+#include "symbols_cache.h"
 #include "tracer.h"
 
-#define PROCESSES 16 /* the VMM and those that wake it: names of so many are known at once */
-#define CPUS	  1024
-
-struct process {
-	pid_t pid;
-	struct symbols *symbols; /* NULL: cannot be had */
-};
+#define CPUS	1024
+#define NAMED	(FOLD_THREADS + REPORT_VCPUS)
+#define TAKE_NS 20000000 /* before the caller may look at what else there is, a Ctrl-C say */
 
 /* Threads that have a name of their own. */
 struct named_thread {
@@ -37,33 +34,17 @@ struct folded {
 	uint32_t n_links;
 	struct ring_buffer *records;
 	struct kallsyms *kallsyms; /* NULL: names are addresses */
-	uint32_t n_processes;
-	struct process process[PROCESSES];
+	struct symbols_cache symbols;
 	uint32_t n_threads;
-	struct named_thread thread[FOLD_THREADS];
+	struct named_thread thread[NAMED];
 	struct folded_lines *lines;
-	uint64_t lost_ns; /* no memory for their line */
+	uint64_t lost_ns;    /* no memory for their line */
+	int64_t deadline_ns; /* of folded_take; INT64_MAX = none */
 	struct folded_text text;
 	char frame[FOLDED_FRAMES][REPORT_FRAME];
 };
 
 /* --- records as lines ------------------------------------------------------------------------- */
-
-static struct symbols *symbols_of(struct folded *f, pid_t pid)
-{
-	char why[REPORT_TEXT];
-	uint32_t i;
-
-	for (i = 0; i < f->n_processes; i++)
-		if (f->process[i].pid == pid)
-			return f->process[i].symbols;
-	if (f->n_processes == PROCESSES)
-		return NULL;
-	f->process[i].pid = pid;
-	f->process[i].symbols = symbols_new(pid, why);
-	f->n_processes++;
-	return f->process[i].symbols;
-}
 
 static void add_user(struct folded *f, const struct fold_record *r)
 {
@@ -77,7 +58,7 @@ static void add_user(struct folded *f, const struct fold_record *r)
 
 	if (r->regs_bytes <= 0)
 		return;
-	symbols = symbols_of(f, r->by_pid);
+	symbols = symbols_cache_of(&f->symbols, r->by_pid);
 	n = symbols ? symbols_unwind(symbols, r->key.by, &walk, f->frame, FOLDED_FRAMES, why) : 0;
 	if (!n || why[0])
 		folded_text_add(&f->text, "[its callers are not known]");
@@ -141,6 +122,7 @@ static void add_line(struct folded *f, uint32_t tid, uint64_t ns)
 		f->lost_ns += ns;
 }
 
+/* What it answers but 0 ends the taking; the record is taken all the same. */
 static int take_record(void *opaque, void *data, size_t size)
 {
 	const struct fold_record *r = data;
@@ -159,7 +141,7 @@ static int take_record(void *opaque, void *data, size_t size)
 		add_user(f, r);
 	add_kernel(f, r);
 	add_line(f, r->key.tid, r->ns);
-	return 0;
+	return clock_ns() < f->deadline_ns ? 0 : -EAGAIN;
 }
 
 /* Wakes since the last record of their waker: some milliseconds' worth. */
@@ -201,22 +183,28 @@ int folded_fd(const struct folded *f)
 	return ring_buffer__epoll_fd(f->records);
 }
 
-void folded_take(struct folded *f)
+static void take_until(struct folded *f, int64_t deadline_ns)
 {
+	f->deadline_ns = deadline_ns;
 	(void)!ring_buffer__consume(f->records);
 }
 
-void folded_run_ns(const struct folded *f, uint64_t clock_ns, uint64_t *kick_side_ns,
+void folded_take(struct folded *f)
+{
+	take_until(f, clock_ns() + TAKE_NS);
+}
+
+void folded_run_ns(const struct folded *f, uint64_t run_clock_ns, uint64_t *kick_side_ns,
 		   uint64_t *all_ns)
 {
 	const struct bpf_program *other[] = { f->skel->progs.ho_fold_switch,
 					      f->skel->progs.ho_fold_sample };
 	size_t i;
 
-	*kick_side_ns = run_time_ns(bpf_program__fd(f->skel->progs.ho_fold_waking), clock_ns);
+	*kick_side_ns = run_time_ns(bpf_program__fd(f->skel->progs.ho_fold_waking), run_clock_ns);
 	*all_ns = *kick_side_ns;
 	for (i = 0; i < ARRAY_SIZE(other); i++)
-		*all_ns += run_time_ns(bpf_program__fd(other[i]), clock_ns);
+		*all_ns += run_time_ns(bpf_program__fd(other[i]), run_clock_ns);
 }
 
 /* --- whom it follows -------------------------------------------------------------------------- */
@@ -228,14 +216,15 @@ static void name_thread(struct folded *f, uint32_t tid, const char *name)
 
 	for (i = 0; i < f->n_threads && f->thread[i].tid != tid; i++)
 		;
-	if (!tid || i == FOLD_THREADS)
+	if (!tid || i == NAMED)
 		return;
 	f->thread[i].tid = tid;
 	snprintf(f->thread[i].name, STATS_NAME_LEN, "%s", name);
 	f->n_threads = MAX(f->n_threads, i + 1);
 }
 
-void folded_follow(struct folded *f, const struct stats_page *page)
+void folded_follow(struct folded *f, const struct stats_page *page, const struct vm_vcpu *vcpu,
+		   uint32_t n_vcpus)
 {
 	int map = bpf_map__fd(f->skel->maps.fold_threads);
 	const struct fold_thread awake = { 0 };
@@ -249,10 +238,11 @@ void folded_follow(struct folded *f, const struct stats_page *page)
 		bpf_map_update_elem(map, &page->loop[i].tid, &awake, BPF_NOEXIST);
 		name_thread(f, page->loop[i].tid, page->loop[i].id);
 	}
-	for (i = 0; i < STATS_MAX_VCPUS; i++) {
-		snprintf(name, sizeof(name), "vcpu%u", i);
-		name_thread(f, page->vcpu_tid[i], name);
+	for (i = 0; i < n_vcpus; i++) {
+		snprintf(name, sizeof(name), "vcpu%u", vcpu[i].id);
+		name_thread(f, vcpu[i].tid, name);
 	}
+	symbols_cache_refresh(&f->symbols);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -350,15 +340,12 @@ static void detach(struct folded *f)
 
 void folded_free(struct folded *f)
 {
-	uint32_t i;
-
 	if (!f)
 		return;
 	detach(f);
 	ring_buffer__free(f->records);
 	fold_bpf__destroy(f->skel);
-	for (i = 0; i < f->n_processes; i++)
-		symbols_free(f->process[i].symbols);
+	symbols_cache_release(&f->symbols);
 	kallsyms_free(f->kallsyms);
 	folded_lines_free(f->lines);
 	free(f);
@@ -396,7 +383,7 @@ int folded_write(struct folded *f, const char *vmm, pid_t pid, FILE *to, struct 
 
 	folded_text_add(&name, vmm);
 	detach(f);
-	folded_take(f);
+	take_until(f, INT64_MAX); /* no more come */
 	take_untold(f);
 	take_waited(f);
 	folded_lines_each(f->lines, write_line, &w);

@@ -15,6 +15,7 @@
 #include <handoff/compiler.h>
 #include <abi/stack.h>
 #include <abi/stats.h>
+#include <handoff/discover.h>
 #include <handoff/error.h>
 #include <handoff/report.h>
 
@@ -23,15 +24,18 @@ struct folded;
 /* NULL with err: they cannot be had. switch_has_state: of sched_switch (variants.h). */
 struct folded *folded_new(bool switch_has_state, struct error *err) MUST_CHECK;
 void folded_free(struct folded *f);
-/* The loops of the page are followed from now on, by these names. */
-void folded_follow(struct folded *f, const struct stats_page *page);
+/* The loops of the page are followed from now on, by these names; vCPUs are named as wakers. */
+void folded_follow(struct folded *f, const struct stats_page *page, const struct vm_vcpu *vcpu,
+		   uint32_t n_vcpus);
 /* Readable when there is much to take: a quarter of the ring. */
 int folded_fd(const struct folded *f);
-/* Takes what has come: some 0.3 ms a record, 99 a second for each loop that runs. */
+/* Takes what has come: some 0.3 ms a record, 99 a second for each loop that runs. 20 ms and a
+ * record at most: what comes faster fills the ring, and what finds no room there is told by its
+ * time. */
 void folded_take(struct folded *f);
 /* Run time of its programs so far, as the kernel keeps it while it is asked to: of those in a
- * kick's way, and of all, less clock_ns for each run (run_time.h). */
-void folded_run_ns(const struct folded *f, uint64_t clock_ns, uint64_t *kick_side_ns,
+ * kick's way, and of all, less run_clock_ns for each run (run_time.h). */
+void folded_run_ns(const struct folded *f, uint64_t run_clock_ns, uint64_t *kick_side_ns,
 		   uint64_t *all_ns);
 /* Ends collecting. 0 or -errno with err. */
 int folded_write(struct folded *f, const char *vmm, pid_t pid, FILE *to,

@@ -69,6 +69,8 @@ void foreign_take_vm(struct foreign *f)
 {
 	foreign_take_rows(f);
 	foreign_take_loops(f);
+	foreign_take_vcpus(f);
+	foreign_follow_messages(f);
 	foreign_guess_messages(f);
 }
 
@@ -274,11 +276,6 @@ void foreign_fill(const struct foreign *f, struct stats_page *page)
 	for (i = 0; i < STATS_MAX_QUEUES; i++)
 		if (f->row[i].used)
 			fill_queue(&f->row[i], &page->queue[i]);
-	/* A vCPU that was taken out is still told of, as long as no other has its number. */
-	for (i = 0; f->vm && i < f->vm->n_vcpus; i++)
-		if (f->vm->vcpu[i].tid && f->vm->vcpu[i].id < STATS_MAX_VCPUS)
-			page->vcpu_tid[f->vm->vcpu[i].id] = f->vm->vcpu[i].tid;
-	page->n_vcpus = f->vm ? f->vm->n_vcpus : 0;
 }
 
 const struct vm *foreign_vm(const struct foreign *f)

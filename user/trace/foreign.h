@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <abi/stats.h>
 #include <handoff/discover.h>
+#include <handoff/report.h>
 #include <handoff/trace.h>
 #include "kernel.h"
 
@@ -35,6 +36,7 @@ struct foreign_row {
 	uint32_t loop; /* of f->loop, FOREIGN_NONE = nobody is known to serve it */
 	/* inferred: by the order of eventfds, a guess; exact: by votes */
 	enum evidence msi_evidence;
+	uint64_t msi_ctx; /* eventfd of the irqfd that carries it; 0 = not known */
 	struct kernel_queue to_tell;
 };
 
@@ -76,7 +78,10 @@ struct foreign {
 	struct foreign_row row[STATS_MAX_QUEUES];
 	struct foreign_loop loop[STATS_MAX_LOOPS];
 	struct foreign_votes votes;
-	uint64_t no_room; /* queues and loops that found no row */
+	/* In the order they came. One that was taken out stays, until another has its number. */
+	uint32_t n_vcpus;
+	struct vm_vcpu vcpu[REPORT_VCPUS];
+	uint64_t no_room; /* queues, loops and vCPUs that found no row */
 	bool rings;	  /* the programs watch io_uring */
 	/* The VM's only vhost worker; 0 = none, or several. As it was looked for when the VM had
 	 * these vhost eventfds, so many walks ago (foreign_vhost.c). */
@@ -102,13 +107,15 @@ void foreign_tell(struct foreign *f, struct kernel *k);
 
 /* Who serves which queue, and whose each interrupt is, by what the programs saw. */
 void foreign_learn(struct foreign *f, const struct kernel_view *view);
-/* The page: rows of queues, loops and vCPUs. */
+/* The page: rows of queues and loops. vCPUs are f->vcpu: a page has no room for any id. */
 void foreign_fill(const struct foreign *f, struct stats_page *page);
 
 /* The VM at the last walk, NULL if there was none yet; and a row's queue in it, NULL if it has
  * gone. */
 const struct vm *foreign_vm(const struct foreign *f);
 const struct vm_queue *foreign_queue(const struct foreign *f, uint32_t row);
+/* Is this thread a vCPU of the VM, as the last walk found it? */
+bool foreign_is_vcpu(const struct foreign *f, uint32_t tid);
 /* Its kicks are taken by a vhost worker, and which is not known: nobody is seen to take them. */
 bool foreign_is_unwatched(const struct foreign_row *row);
 
@@ -128,11 +135,14 @@ void foreign_take_vm(struct foreign *f);
 void foreign_take_rows(struct foreign *f);
 /* Slots of the threads that serve or wait, and their names. */
 void foreign_take_loops(struct foreign *f);
+void foreign_take_vcpus(struct foreign *f);
 /* The slot of a thread, a new one if need be; FOREIGN_NONE if it is a vCPU's, or there is no room.
  */
 uint32_t foreign_loop_of(struct foreign *f, uint32_t tid);
-/* MSI messages of rows: by votes, else by order. */
+/* MSI messages of rows: by votes, as the irqfd of those that were voted for has it now, else by
+ * order. */
 void foreign_take_votes(struct foreign *f, const struct kernel_view *view);
+void foreign_follow_messages(struct foreign *f);
 void foreign_guess_messages(struct foreign *f);
 
 #endif

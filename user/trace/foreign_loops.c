@@ -11,7 +11,7 @@
 #include <handoff/compiler.h>
 #include "tracer.h"
 
-static bool is_vcpu(const struct foreign *f, uint32_t tid)
+bool foreign_is_vcpu(const struct foreign *f, uint32_t tid)
 {
 	uint32_t i;
 
@@ -19,6 +19,31 @@ static bool is_vcpu(const struct foreign *f, uint32_t tid)
 		if (f->vm->vcpu[i].tid == tid)
 			return true;
 	return false;
+}
+
+/* False: there is no room. */
+static bool take_vcpu(struct foreign *f, const struct vm_vcpu *vcpu)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->n_vcpus && f->vcpu[i].id != vcpu->id; i++)
+		;
+	if (i == REPORT_VCPUS)
+		return false;
+	f->vcpu[i] = *vcpu;
+	f->n_vcpus = MAX(f->n_vcpus, i + 1);
+	return true;
+}
+
+void foreign_take_vcpus(struct foreign *f)
+{
+	uint64_t no_room = 0;
+	uint32_t i;
+
+	for (i = 0; i < f->vm->n_vcpus; i++)
+		if (f->vm->vcpu[i].tid && !take_vcpu(f, &f->vm->vcpu[i]))
+			no_room++;
+	f->no_room = MAX(f->no_room, no_room);
 }
 
 static bool id_is_taken(const struct foreign *f, const struct foreign_loop *loop, const char *id)
@@ -70,7 +95,7 @@ static uint32_t loop_with_comm(struct foreign *f, uint32_t tid, const char *know
 	struct foreign_loop *loop;
 	uint32_t i;
 
-	if (!tid || is_vcpu(f, tid))
+	if (!tid || foreign_is_vcpu(f, tid))
 		return FOREIGN_NONE;
 	for (i = 0; i < STATS_MAX_LOOPS; i++)
 		if (f->loop[i].tid == tid)

@@ -148,6 +148,7 @@ static void lose_queue(struct foreign_row *row)
 	memset(&queue, 0, sizeof(queue));
 	queue.ways = row->to_tell.ways;
 	row->msi_evidence = EVIDENCE_ABSENT;
+	row->msi_ctx = 0;
 	tell(row, &queue);
 }
 

@@ -21,11 +21,42 @@ static void set_message(struct foreign_row *row, const struct irq_key *msi, enum
 	bool seen = evidence == EVIDENCE_EXACT;
 
 	row->msi_evidence = evidence;
+	if (!same_message(&row->to_tell.msi, msi))
+		row->msi_ctx = 0;
 	if (same_message(&row->to_tell.msi, msi) && row->to_tell.msi_seen == seen)
 		return;
 	row->to_tell.msi = *msi;
 	row->to_tell.msi_seen = seen;
 	row->stale = true;
+}
+
+/* The only irqfd that carries this message; NULL: none does, or queues share it. `carriers`: how
+ * many do. */
+static const struct vm_irqfd *carrier_of(const struct vm *vm, const struct irq_key *msi,
+					 uint32_t *carriers)
+{
+	const struct vm_irqfd *found = NULL;
+	uint32_t i;
+
+	*carriers = 0;
+
+	for (i = 0; i < vm->n_irqfds; i++) {
+		if (!vm->irqfd[i].is_msi || !same_message(&vm->irqfd[i].message, msi))
+			continue;
+		found = &vm->irqfd[i];
+		++*carriers;
+	}
+	return *carriers == 1 ? found : NULL;
+}
+
+static const struct vm_irqfd *irqfd_with_ctx(const struct vm *vm, uint64_t ctx)
+{
+	uint32_t i;
+
+	for (i = 0; i < vm->n_irqfds; i++)
+		if (vm->irqfd[i].eventfd.ctx == ctx)
+			return &vm->irqfd[i];
+	return NULL;
 }
 
 /* Where votes of this kind are remembered; NULL: there is no room, and they count anew. */
@@ -67,6 +98,18 @@ static bool is_anothers(struct foreign *f, const struct kernel_view *view, uint3
 	return false;
 }
 
+/* The row's irqfd has a message, and this is nobody's by now: votes of before it was moved. */
+static bool has_moved(const struct vm *vm, const struct foreign_row *row, const struct irq_key *msi)
+{
+	const struct vm_irqfd *own = row->msi_ctx ? irqfd_with_ctx(vm, row->msi_ctx) : NULL;
+	uint32_t carriers;
+
+	if (!own || !own->is_msi)
+		return false;
+	carrier_of(vm, msi, &carriers);
+	return !carriers;
+}
+
 static void decide_row(struct foreign *f, const struct kernel_view *view, uint32_t row)
 {
 	uint64_t total = 0, most = 0, n;
@@ -85,8 +128,9 @@ static void decide_row(struct foreign *f, const struct kernel_view *view, uint32
 	if (most < VOTES_ENOUGH || most * 3 < total * 2 || is_anothers(f, view, best))
 		return;
 	/* A queue that is not known yet takes interrupts too: they may have voted for this one. */
-	set_message(&f->row[row], &view->vote[best].vote.msi,
-		    f->vm->evidence == EVIDENCE_EXACT ? EVIDENCE_EXACT : EVIDENCE_INFERRED);
+	if (!has_moved(f->vm, &f->row[row], &view->vote[best].vote.msi))
+		set_message(&f->row[row], &view->vote[best].vote.msi,
+			    f->vm->evidence == EVIDENCE_EXACT ? EVIDENCE_EXACT : EVIDENCE_INFERRED);
 	for (i = 0; i < view->n_votes; i++) {
 		uint64_t *seen;
 
@@ -105,6 +149,42 @@ void foreign_take_votes(struct foreign *f, const struct kernel_view *view)
 	for (i = 0; i < STATS_MAX_QUEUES; i++)
 		if (f->row[i].present)
 			decide_row(f, view, i);
+}
+
+/* --- the irqfd ----------------------------------------------------------------------------------
+ */
+
+/*
+ * A guest that moves a vector (to another CPU, say) gives its irqfd another message; votes for that
+ * would need kicks, and where a loop polls there are none. While the vector is masked there is no
+ * irqfd, and none of its interrupts either: what was known stands.
+ */
+static void follow_message(struct foreign_row *row, const struct vm *vm)
+{
+	const struct vm_irqfd *irqfd;
+	uint64_t ctx = row->msi_ctx;
+	uint32_t carriers;
+
+	irqfd = ctx ? irqfd_with_ctx(vm, ctx) : NULL;
+	if (irqfd && irqfd->is_msi)
+		set_message(row, &irqfd->message, EVIDENCE_EXACT);
+	if (irqfd) {
+		row->msi_ctx = ctx;
+		return;
+	}
+	/* A device that was reset has a new eventfd, and may have the same message. */
+	irqfd = carrier_of(vm, &row->to_tell.msi, &carriers);
+	if (irqfd)
+		row->msi_ctx = irqfd->eventfd.ctx;
+}
+
+void foreign_follow_messages(struct foreign *f)
+{
+	uint32_t i;
+
+	for (i = 0; i < STATS_MAX_QUEUES; i++)
+		if (f->row[i].present && f->row[i].msi_evidence == EVIDENCE_EXACT)
+			follow_message(&f->row[i], f->vm);
 }
 
 /* --- the guess ----------------------------------------------------------------------------------

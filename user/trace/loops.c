@@ -229,19 +229,35 @@ void join_loops(struct tracer *t, struct report *r, int64_t now_ns)
 }
 
 /* By their threads and not by n_vcpus, which a VMM that ends takes back: who ran is to be told. */
+void take_vcpus(struct tracer *t, const struct stats_page *page)
+{
+	uint32_t i;
+
+	_Static_assert(REPORT_VCPUS >= STATS_MAX_VCPUS, "all of a page");
+	t->n_vcpus = 0;
+	if (t->foreign) {
+		memcpy(t->vcpu, t->foreign->vcpu, sizeof(t->vcpu));
+		t->n_vcpus = t->foreign->n_vcpus;
+		return;
+	}
+	for (i = 0; i < STATS_MAX_VCPUS; i++)
+		if (page->vcpu_tid[i])
+			t->vcpu[t->n_vcpus++] =
+				(struct vm_vcpu){ .id = i, .tid = page->vcpu_tid[i] };
+}
+
 void join_vcpus(struct tracer *t, struct report *r)
 {
 	const struct thread_row *thread;
 	unsigned int i;
 
-	for (i = 0; i < STATS_MAX_VCPUS; i++) {
-		struct report_vcpu *v = &r->vcpu[r->n_vcpus];
+	take_vcpus(t, t->now);
+	r->n_vcpus = t->n_vcpus;
+	for (i = 0; i < t->n_vcpus; i++) {
+		struct report_vcpu *v = &r->vcpu[i];
 
-		if (!t->now->vcpu_tid[i])
-			continue;
-		r->n_vcpus++;
-		v->id = i;
-		v->tid = t->now->vcpu_tid[i];
+		v->id = t->vcpu[i].id;
+		v->tid = t->vcpu[i].tid;
 		thread = kernel_view_thread(&t->view, v->tid);
 		if (!thread)
 			continue;

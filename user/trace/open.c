@@ -163,8 +163,9 @@ struct tracer *tracer_new(const struct tracer_config *config, struct error *err)
 		t->late = has_begun(t->before);
 		remember_names(t, t->before);
 	}
+	take_vcpus(t, t->foreign ? t->now : t->before);
 	if (t->folded)
-		folded_follow(t->folded, t->foreign ? t->now : t->before);
+		folded_follow(t->folded, t->foreign ? t->now : t->before, t->vcpu, t->n_vcpus);
 	return t;
 }
 

@@ -79,7 +79,7 @@ static void put_vcpu_evidence(struct report *r, const struct evidence_verdict *v
 {
 	uint32_t i;
 
-	for (i = 0; i < STATS_MAX_VCPUS; i++) {
+	for (i = 0; i < REPORT_VCPUS; i++) {
 		struct report_vcpu *c = &r->vcpu[i];
 
 		c->exits_evidence = v->exits;
@@ -248,7 +248,7 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	join_handovers(t, r);
 	put_cost(t, r, now_ns);
 	if (t->folded) {
-		folded_follow(t->folded, t->now);
+		folded_follow(t->folded, t->now, t->vcpu, t->n_vcpus);
 		folded_take(t->folded);
 	}
 	if (t->alarms)

@@ -43,6 +43,8 @@ struct tracer {
 	 * what discovery and the maps tell, `before` all 0. */
 	struct stats_page *before, *now;
 	struct kernel_view view; /* at this snapshot */
+	uint32_t n_vcpus;
+	struct vm_vcpu vcpu[REPORT_VCPUS]; /* that have run */
 	struct tracer_loop loops[STATS_MAX_LOOPS];
 	/* 1 + the loop that served the queue when it was last seen started; of our VMM. */
 	uint32_t served_by[STATS_MAX_QUEUES];
@@ -63,6 +65,9 @@ void remember_names(struct tracer *t, const struct stats_page *page);
 /* The name a thread gave itself, printable; left as it is when there is nothing to read any more.
  */
 void read_comm(pid_t pid, uint32_t tid, char comm[STATS_NAME_LEN]);
+
+/* Into t->vcpu: of a foreign VM by the last walk, else by the page. */
+void take_vcpus(struct tracer *t, const struct stats_page *page);
 
 /* The steps of a snapshot, in this order; `now_ns` is when t->now was copied. */
 void join_queues(struct tracer *t, struct report *r, int64_t now_ns);

@@ -88,6 +88,7 @@ void fake_vm_irqfd(struct foreign *f, uint32_t id, uint32_t address, uint32_t da
 	struct vm_irqfd *i = &f->vm->irqfd[f->vm->n_irqfds++];
 
 	memset(i, 0, sizeof(*i));
+	i->eventfd.ctx = id + 1000;
 	i->eventfd.id = id;
 	i->is_msi = true;
 	i->message = (struct irq_key){ .address = address, .data = data };

@@ -18,6 +18,7 @@ struct vm_queue *fake_vm_queue(struct foreign *f, uint64_t gpa, const char *devi
 void fake_vm_consumer(struct vm_queue *q, uint32_t tid, enum consumer_how how, const char *comm);
 /* An eventfd that is neither a queue's nor an irqfd's, numbered likewise; thread `tid` waits. */
 void fake_vm_other(struct foreign *f, uint32_t id, uint64_t count, uint32_t tid);
+/* Its context is id + 1000, too. */
 void fake_vm_irqfd(struct foreign *f, uint32_t id, uint32_t address, uint32_t data);
 /* Empties what the next walk finds. */
 void fake_vm_clear(struct foreign *f);

@@ -274,16 +274,48 @@ static void test_foreign__page(void **state)
 	assert_int_equal(page->queue[0].gpa, 0xfe003000);
 	assert_int_equal(page->queue[0].ioeventfd, 1);
 	assert_int_equal(page->queue[0].loop, FOREIGN_NONE);
-	assert_int_equal(page->vcpu_tid[0], 0);
-	assert_int_equal(page->vcpu_tid[2], 4000005);
+	assert_int_equal(f->n_vcpus, 1);
+	assert_int_equal(f->vcpu[0].id, 2);
 	fake_vm_clear(f);
 	f->vm->n_vcpus = 0;
 	foreign_take_vm(f);
 	foreign_fill(f, page);
 	assert_string_equal(page->queue[0].device, "0xfe003000");
 	assert_int_equal(page->queue[0].ioeventfd, 0);
-	assert_int_equal(page->vcpu_tid[2], 4000005);
+	assert_int_equal(f->vcpu[0].tid, 4000005);
 	free(page);
+}
+
+/* APIC ids have holes, and a big VM has many: any id has its row. What there is no room for is
+ * counted. */
+static void test_foreign__vcpus_of_any_id(void **state)
+{
+	struct foreign *f = *state;
+	uint32_t i;
+
+	for (i = 0; i < FAKE_VM_MAX; i++)
+		f->vm->vcpu[i] = (struct vm_vcpu){ .id = 100 * i, .tid = 4000100 + i };
+	f->vm->n_vcpus = FAKE_VM_MAX;
+	foreign_take_vm(f);
+	assert_int_equal(f->n_vcpus, FAKE_VM_MAX);
+	for (i = 0; i < FAKE_VM_MAX; i++) {
+		assert_int_equal(f->vcpu[i].id, 100 * i);
+		assert_int_equal(f->vcpu[i].tid, 4000100 + i);
+	}
+	assert_true(foreign_is_vcpu(f, 4000100 + FAKE_VM_MAX - 1));
+	assert_int_equal(f->no_room, 0);
+	/* Another has its number now. */
+	f->vm->vcpu[1].tid = 4000999;
+	foreign_take_vm(f);
+	assert_int_equal(f->n_vcpus, FAKE_VM_MAX);
+	assert_int_equal(f->vcpu[1].tid, 4000999);
+	/* As many again, and so on: they come and go. */
+	for (i = 0; i < REPORT_VCPUS; i++) {
+		f->vm->vcpu[0].id = 1000000 + i;
+		foreign_take_vm(f);
+	}
+	assert_int_equal(f->n_vcpus, REPORT_VCPUS);
+	assert_int_equal(f->no_room, 1);
 }
 
 int main(void)
@@ -302,6 +334,7 @@ int main(void)
 		TEST(loops_by_names),
 		TEST(who_serves),
 		TEST(page),
+		TEST(vcpus_of_any_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,76 @@ static void test_foreign_votes__vector_moves(void **state)
 	assert_int_equal(message(s, 0), 47);
 }
 
+/* The guest moves the vector of a queue whose loop polls: no kicks, no votes. Its irqfd has the new
+ * message; while it is masked there is none, and what was known stands. */
+static void test_foreign_votes__vector_moves_without_votes(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	fake_vm_irqfd(s->f, 3, ADDRESS, 33);
+	fake_vm_irqfd(s->f, 4, ADDRESS, 34);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100);
+	foreign_learn(s->f, s->view);
+	foreign_take_vm(s->f);
+	fake_told(s->f);
+	s->f->vm->irqfd[0].message.data = 47;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 47);
+	assert_int_equal(s->f->row[0].msi_evidence, EVIDENCE_EXACT);
+	assert_int_equal(fake_told(s->f), 1);
+	/* Those of the same interval, from before. */
+	set_votes(s, 0, 33, 200);
+	foreign_learn(s->f, s->view);
+	assert_int_equal(message(s, 0), 47);
+	s->f->vm->irqfd[0].is_msi = false;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 47);
+	s->f->vm->irqfd[0].eventfd.ctx = 999;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 47);
+	assert_int_equal(fake_told(s->f), 0);
+	/* Unmasked elsewhere; and again. */
+	s->f->vm->irqfd[0].eventfd.ctx = 1003;
+	s->f->vm->irqfd[0].is_msi = true;
+	s->f->vm->irqfd[0].message.data = 48;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 48);
+	s->f->vm->irqfd[0].message.data = 49;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 49);
+	/* What votes say is another's is followed there. */
+	set_votes(s, 0, 34, 100);
+	foreign_learn(s->f, s->view);
+	s->f->vm->irqfd[1].message.data = 50;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 34);
+	s->f->vm->irqfd[1].message.data = 34;
+	foreign_take_vm(s->f);
+	s->f->vm->irqfd[1].message.data = 50;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 50);
+}
+
+/* Queues that share a message: whose irqfd is whose is not known, and none is followed. */
+static void test_foreign_votes__shared_message_is_not_followed(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	fake_vm_irqfd(s->f, 3, ADDRESS, 33);
+	fake_vm_irqfd(s->f, 4, ADDRESS, 33);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100);
+	foreign_learn(s->f, s->view);
+	foreign_take_vm(s->f);
+	s->f->vm->irqfd[0].message.data = 47;
+	s->f->vm->irqfd[1].message.data = 48;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 33);
+}
+
 /* A queue that takes no interrupts gets strays of its neighbour's, which is not its own. */
 static void test_foreign_votes__strays(void **state)
 {
@@ -189,6 +259,8 @@ int main(void)
 		TEST(majority),
 		TEST(unknown_queues_make_it_a_guess),
 		TEST(vector_moves),
+		TEST(vector_moves_without_votes),
+		TEST(shared_message_is_not_followed),
 		TEST(strays),
 		TEST(guess),
 		TEST(guess_for_one_device),
