@@ -185,6 +185,15 @@ kill -INT $tuner
 wait $tuner
 check "--apply: what somebody else has set meanwhile stays" equal "$?$(setting)" 04242
 set_to 0
+"$handoff" tune -p "$qemu" --qmp "$tmp/$vm.qmp" --duration 5 --apply --keep >"$tmp/other.out" \
+	2>"$tmp/other.err" &
+tuner=$!
+wait_for 40 set_is gt 0
+set_to 4242
+wait $tuner
+check "--apply: what another setting brought is not judged" equal "$?$(setting)" 14242
+check "--apply: that is said" grep -q 'is 4242.*somebody else sets it too' "$tmp/other.err"
+set_to 0
 
 # Kept right, with another client who sets it, too. Its spins leave no trace: it looks behind them.
 watched() {

@@ -5,6 +5,7 @@
  */
 #include "tune.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include <handoff/log.h>
@@ -100,6 +101,11 @@ static int judge_loop(struct tune *t, struct advice *a, struct error *err)
 
 	if (a->action != ADVICE_SET || !s)
 		return 0;
+	/* What was measured is of another setting. */
+	if (tune_check_ours(s, t->qmp, err)) {
+		error_prefix(err, "--qmp");
+		return -EREMOTEIO;
+	}
 	if (loop)
 		advice_observe(t->interval, loop, &t->report->goal,
 			       t->report->n == 1 ? t->requests : -1, &a->after);

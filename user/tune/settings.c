@@ -195,6 +195,20 @@ static bool is_ours(struct tune_setting *s, struct tune_settings *now)
 	return true;
 }
 
+int tune_check_ours(struct tune_setting *s, struct qmp_client *qmp, struct error *err)
+{
+	int64_t max_ns = s->max_ns;
+	struct tune_settings now;
+	int ret = tune_settings_ask(&now, qmp, err);
+
+	if (ret || is_ours(s, &now))
+		return ret;
+	return error_set(err, -EREMOTEIO,
+			 "%s: poll-max-ns was set to %lld, and is %lld or another thread's: "
+			 "somebody else sets it too",
+			 s->id, (long long)max_ns, (long long)s->max_ns);
+}
+
 int tune_settings_restore(struct tune_settings *s, struct qmp_client *qmp, struct error *err)
 {
 	struct tune_settings now;
