@@ -34,9 +34,12 @@ struct foreign_row {
 	bool outside;	   /* that is no thread of the VMM's */
 	enum consumer_how how;
 	uint32_t loop; /* of f->loop, FOREIGN_NONE = nobody is known to serve it */
-	/* inferred: by the order of eventfds, a guess; exact: by votes */
+	/* inferred: by the order of eventfds, a guess, or by votes of some queues only; exact: by
+	 * votes, and by the irqfd of what was voted for */
 	enum evidence msi_evidence;
-	uint64_t msi_ctx; /* eventfd of the irqfd that carries it; 0 = not known */
+	uint64_t msi_ctx;	/* of the eventfd of the irqfd that carries it; 0 = not known */
+	uint32_t msi_id;	/* and its id: either is used again */
+	struct irq_key msi_was; /* before its irqfd was moved, since votes were last taken */
 	struct kernel_queue to_tell;
 };
 
@@ -78,7 +81,7 @@ struct foreign {
 	struct foreign_row row[STATS_MAX_QUEUES];
 	struct foreign_loop loop[STATS_MAX_LOOPS];
 	struct foreign_votes votes;
-	/* In the order they came. One that was taken out stays, until another has its number. */
+	/* By id. One that was taken out stays, until another has its number. */
 	uint32_t n_vcpus;
 	struct vm_vcpu vcpu[REPORT_VCPUS];
 	uint64_t no_room; /* queues, loops and vCPUs that found no row */

@@ -26,12 +26,14 @@ static bool take_vcpu(struct foreign *f, const struct vm_vcpu *vcpu)
 {
 	uint32_t i;
 
-	for (i = 0; i < f->n_vcpus && f->vcpu[i].id != vcpu->id; i++)
+	for (i = 0; i < f->n_vcpus && f->vcpu[i].id < vcpu->id; i++)
 		;
-	if (i == REPORT_VCPUS)
-		return false;
+	if (i == f->n_vcpus || f->vcpu[i].id != vcpu->id) {
+		if (f->n_vcpus == REPORT_VCPUS)
+			return false;
+		memmove(&f->vcpu[i + 1], &f->vcpu[i], (f->n_vcpus++ - i) * sizeof(*vcpu));
+	}
 	f->vcpu[i] = *vcpu;
-	f->n_vcpus = MAX(f->n_vcpus, i + 1);
 	return true;
 }
 

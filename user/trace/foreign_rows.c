@@ -123,6 +123,9 @@ static void take_queue(const struct foreign *f, struct foreign_row *row, const s
 	for (i = 0; i < queue.ways.n; i++)
 		queue.ways.way[i] = q->way[i];
 	queue.ctx = q->eventfd.ctx;
+	/* The device was started anew: so are the eventfds of its interrupts. */
+	if (queue.ctx != row->to_tell.ctx)
+		row->msi_ctx = 0;
 	queue.n_fds = MIN(q->eventfd.n_fds, VM_FDS);
 	for (i = 0; i < queue.n_fds; i++)
 		queue.fd[i] = q->eventfd.fd[i];

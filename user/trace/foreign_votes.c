@@ -21,8 +21,6 @@ static void set_message(struct foreign_row *row, const struct irq_key *msi, enum
 	bool seen = evidence == EVIDENCE_EXACT;
 
 	row->msi_evidence = evidence;
-	if (!same_message(&row->to_tell.msi, msi))
-		row->msi_ctx = 0;
 	if (same_message(&row->to_tell.msi, msi) && row->to_tell.msi_seen == seen)
 		return;
 	row->to_tell.msi = *msi;
@@ -30,31 +28,29 @@ static void set_message(struct foreign_row *row, const struct irq_key *msi, enum
 	row->stale = true;
 }
 
-/* The only irqfd that carries this message; NULL: none does, or queues share it. `carriers`: how
- * many do. */
-static const struct vm_irqfd *carrier_of(const struct vm *vm, const struct irq_key *msi,
-					 uint32_t *carriers)
+/* The only irqfd that carries its message becomes the row's; with queues that share it there is
+ * none; if none carries it, all stays. */
+static void take_carrier(struct foreign_row *row, const struct vm *vm)
 {
-	const struct vm_irqfd *found = NULL;
-	uint32_t i;
-
-	*carriers = 0;
+	uint32_t i, carriers = 0;
 
 	for (i = 0; i < vm->n_irqfds; i++) {
-		if (!vm->irqfd[i].is_msi || !same_message(&vm->irqfd[i].message, msi))
+		const struct vm_irqfd *irqfd = &vm->irqfd[i];
+
+		if (!irqfd->is_msi || !same_message(&irqfd->message, &row->to_tell.msi))
 			continue;
-		found = &vm->irqfd[i];
-		++*carriers;
+		row->msi_ctx = carriers++ ? 0 : irqfd->eventfd.ctx;
+		row->msi_id = irqfd->eventfd.id;
 	}
-	return *carriers == 1 ? found : NULL;
 }
 
-static const struct vm_irqfd *irqfd_with_ctx(const struct vm *vm, uint64_t ctx)
+static const struct vm_irqfd *carrier_of(const struct foreign_row *row, const struct vm *vm)
 {
 	uint32_t i;
 
-	for (i = 0; i < vm->n_irqfds; i++)
-		if (vm->irqfd[i].eventfd.ctx == ctx)
+	for (i = 0; row->msi_ctx && i < vm->n_irqfds; i++)
+		if (vm->irqfd[i].eventfd.ctx == row->msi_ctx &&
+		    vm->irqfd[i].eventfd.id == row->msi_id)
 			return &vm->irqfd[i];
 	return NULL;
 }
@@ -98,16 +94,17 @@ static bool is_anothers(struct foreign *f, const struct kernel_view *view, uint3
 	return false;
 }
 
-/* The row's irqfd has a message, and this is nobody's by now: votes of before it was moved. */
-static bool has_moved(const struct vm *vm, const struct foreign_row *row, const struct irq_key *msi)
+static void take_voted(struct foreign_row *row, const struct vm *vm, const struct irq_key *msi)
 {
-	const struct vm_irqfd *own = row->msi_ctx ? irqfd_with_ctx(vm, row->msi_ctx) : NULL;
-	uint32_t carriers;
-
-	if (!own || !own->is_msi)
-		return false;
-	carrier_of(vm, msi, &carriers);
-	return !carriers;
+	/* Votes of before it was moved. */
+	if (same_message(msi, &row->msi_was))
+		return;
+	if (!same_message(msi, &row->to_tell.msi))
+		row->msi_ctx = 0;
+	/* A queue that is not known yet takes interrupts too: they may have voted for this one. */
+	set_message(row, msi, vm->evidence == EVIDENCE_EXACT ? EVIDENCE_EXACT : EVIDENCE_INFERRED);
+	if (!row->msi_ctx)
+		take_carrier(row, vm);
 }
 
 static void decide_row(struct foreign *f, const struct kernel_view *view, uint32_t row)
@@ -127,10 +124,7 @@ static void decide_row(struct foreign *f, const struct kernel_view *view, uint32
 	}
 	if (most < VOTES_ENOUGH || most * 3 < total * 2 || is_anothers(f, view, best))
 		return;
-	/* A queue that is not known yet takes interrupts too: they may have voted for this one. */
-	if (!has_moved(f->vm, &f->row[row], &view->vote[best].vote.msi))
-		set_message(&f->row[row], &view->vote[best].vote.msi,
-			    f->vm->evidence == EVIDENCE_EXACT ? EVIDENCE_EXACT : EVIDENCE_INFERRED);
+	take_voted(&f->row[row], f->vm, &view->vote[best].vote.msi);
 	for (i = 0; i < view->n_votes; i++) {
 		uint64_t *seen;
 
@@ -146,9 +140,11 @@ void foreign_take_votes(struct foreign *f, const struct kernel_view *view)
 {
 	uint32_t i;
 
-	for (i = 0; i < STATS_MAX_QUEUES; i++)
+	for (i = 0; i < STATS_MAX_QUEUES; i++) {
 		if (f->row[i].present)
 			decide_row(f, view, i);
+		f->row[i].msi_was = (struct irq_key){ 0 };
+	}
 }
 
 /* --- the irqfd ----------------------------------------------------------------------------------
@@ -161,21 +157,16 @@ void foreign_take_votes(struct foreign *f, const struct kernel_view *view)
  */
 static void follow_message(struct foreign_row *row, const struct vm *vm)
 {
-	const struct vm_irqfd *irqfd;
-	uint64_t ctx = row->msi_ctx;
-	uint32_t carriers;
+	const struct vm_irqfd *irqfd = carrier_of(row, vm);
+	const struct irq_key was = row->to_tell.msi;
 
-	irqfd = ctx ? irqfd_with_ctx(vm, ctx) : NULL;
-	if (irqfd && irqfd->is_msi)
-		set_message(row, &irqfd->message, EVIDENCE_EXACT);
-	if (irqfd) {
-		row->msi_ctx = ctx;
-		return;
-	}
 	/* A device that was reset has a new eventfd, and may have the same message. */
-	irqfd = carrier_of(vm, &row->to_tell.msi, &carriers);
-	if (irqfd)
-		row->msi_ctx = irqfd->eventfd.ctx;
+	if (!irqfd)
+		take_carrier(row, vm);
+	if (!irqfd || !irqfd->is_msi || same_message(&irqfd->message, &was))
+		return;
+	set_message(row, &irqfd->message, EVIDENCE_EXACT);
+	row->msi_was = was;
 }
 
 void foreign_follow_messages(struct foreign *f)

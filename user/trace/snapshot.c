@@ -248,8 +248,9 @@ int tracer_snapshot(struct tracer *t, struct report *r, struct error *err)
 	join_handovers(t, r);
 	put_cost(t, r, now_ns);
 	if (t->folded) {
-		folded_follow(t->folded, t->now, t->vcpu, t->n_vcpus);
+		/* Those whose process has ended are taken while its symbols are there. */
 		folded_take(t->folded);
+		folded_follow(t->folded, t->now, t->vcpu, t->n_vcpus);
 	}
 	if (t->alarms)
 		alarms_check(t, r, now_ns);

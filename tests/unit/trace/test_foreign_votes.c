@@ -148,12 +148,62 @@ static void test_foreign_votes__vector_moves_without_votes(void **state)
 	foreign_learn(s->f, s->view);
 	s->f->vm->irqfd[1].message.data = 50;
 	foreign_take_vm(s->f);
-	assert_int_equal(message(s, 0), 34);
-	s->f->vm->irqfd[1].message.data = 34;
-	foreign_take_vm(s->f);
-	s->f->vm->irqfd[1].message.data = 50;
-	foreign_take_vm(s->f);
 	assert_int_equal(message(s, 0), 50);
+}
+
+/* Votes correct a row that was given another's irqfd, also by a message that no irqfd carries. */
+static void test_foreign_votes__correct_an_irqfd(void **state)
+{
+	struct scene *s = *state;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	fake_vm_irqfd(s->f, 3, ADDRESS, 33);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 3);
+	foreign_learn(s->f, s->view);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 60, 100);
+	foreign_learn(s->f, s->view);
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 60);
+	/* So is no irqfd's move its own any more. */
+	s->f->vm->irqfd[0].message.data = 34;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 60);
+}
+
+/* A reset between two walks: contexts and ids of eventfds are used again, by others. */
+static void test_foreign_votes__reset_between_walks(void **state)
+{
+	struct scene *s = *state;
+	struct vm *vm = s->f->vm;
+
+	fake_vm_queue(s->f, 0xfe003000, "d", 0, 7);
+	fake_vm_queue(s->f, 0xfe003004, "d", 1, 8);
+	fake_vm_irqfd(s->f, 3, ADDRESS, 33);
+	fake_vm_irqfd(s->f, 4, ADDRESS, 34);
+	foreign_take_vm(s->f);
+	set_votes(s, 0, 33, 100);
+	set_votes(s, 1, 34, 100);
+	foreign_learn(s->f, s->view);
+	/* The irqfds' alone: the ids are as before. */
+	vm->irqfd[0].eventfd.ctx = 1004;
+	vm->irqfd[1].eventfd.ctx = 1003;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 33);
+	assert_int_equal(message(s, 1), 34);
+	/* All of them: the queues' have others too. */
+	vm->irqfd[0].eventfd.id = 4;
+	vm->irqfd[1].eventfd.id = 3;
+	vm->queue[0].eventfd.ctx = 1008;
+	vm->queue[1].eventfd.ctx = 1007;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 33);
+	assert_int_equal(message(s, 1), 34);
+	vm->irqfd[0].message.data = 43;
+	foreign_take_vm(s->f);
+	assert_int_equal(message(s, 0), 43);
+	assert_int_equal(message(s, 1), 34);
 }
 
 /* Queues that share a message: whose irqfd is whose is not known, and none is followed. */
@@ -260,6 +310,8 @@ int main(void)
 		TEST(unknown_queues_make_it_a_guess),
 		TEST(vector_moves),
 		TEST(vector_moves_without_votes),
+		TEST(correct_an_irqfd),
+		TEST(reset_between_walks),
 		TEST(shared_message_is_not_followed),
 		TEST(strays),
 		TEST(guess),
