@@ -191,8 +191,8 @@ int tune_next_policy(struct tune_setting *s, struct qmp_client *qmp, struct erro
 #define TUNE_STEP_NS 4096
 #define TUNE_MOST_NS 1000000000
 int64_t tune_step(int64_t max_ns, bool longer);
-/* Is it as we have set it, still? What somebody else has set is his: it counts as found from then
- * on. 0 or -errno with err. */
+/* Is it as we found or have set it, still? What somebody else has set is his: it counts as found
+ * from then on. 0 or -errno with err. */
 int tune_check_ours(struct tune_setting *s, struct qmp_client *qmp, struct error *err) MUST_CHECK;
 /* All that are not as they were found, but what somebody else has set meanwhile: that is his. 0, or
  * -errno with err, which names the first that failed. */

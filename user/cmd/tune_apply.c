@@ -5,7 +5,6 @@
  */
 #include "tune.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include <handoff/log.h>
@@ -36,6 +35,23 @@ static struct report_loop *loop_of(struct report *r, uint32_t tid)
 	return NULL;
 }
 
+static int check_ours(struct tune *t, struct tune_setting *s, struct error *err)
+{
+	int ret = tune_check_ours(s, t->qmp, err);
+
+	if (ret)
+		error_prefix(err, "--qmp");
+	return ret;
+}
+
+/* What somebody else has set meanwhile is his. */
+static int set_ours(struct tune *t, struct tune_setting *s, int64_t max_ns, struct error *err)
+{
+	int ret = check_ours(t, s, err);
+
+	return ret ? ret : tune_set_loop(t, s, max_ns, err);
+}
+
 /* Waits that spins hide are seen when it does not spin. */
 static int look_behind_spins(struct tune *t, struct error *err)
 {
@@ -51,7 +67,7 @@ static int look_behind_spins(struct tune *t, struct error *err)
 		log_info("tune: %s: what a spin finds leaves no trace here: looking with "
 			 "poll-max-ns 0",
 			 a->loop);
-		ret = tune_set_loop(t, s, 0, err);
+		ret = set_ours(t, s, 0, err);
 		any = true;
 	}
 	if (ret || !any)
@@ -85,10 +101,10 @@ static int set_advised(struct tune *t, bool *any, struct error *err)
 		struct tune_setting *s = tune_settings_find(&t->settings, a->loop);
 
 		if (a->action == ADVICE_SET && s) {
-			ret = tune_set_loop(t, s, a->point[a->best].max_ns, err);
+			ret = set_ours(t, s, a->point[a->best].max_ns, err);
 			*any = true;
 		} else if (s && s->max_ns != s->found_ns) {
-			ret = tune_set_loop(t, s, s->found_ns, err);
+			ret = set_ours(t, s, s->found_ns, err);
 		}
 	}
 	return ret;
@@ -98,14 +114,14 @@ static int judge_loop(struct tune *t, struct advice *a, struct error *err)
 {
 	struct report_loop *loop = loop_of(t->interval, a->tid);
 	struct tune_setting *s = tune_settings_find(&t->settings, a->loop);
+	int ret;
 
 	if (a->action != ADVICE_SET || !s)
 		return 0;
-	/* What was measured is of another setting. */
-	if (tune_check_ours(s, t->qmp, err)) {
-		error_prefix(err, "--qmp");
-		return -EREMOTEIO;
-	}
+	/* Else what was measured is of another setting. */
+	ret = check_ours(t, s, err);
+	if (ret)
+		return ret;
 	if (loop)
 		advice_observe(t->interval, loop, &t->report->goal,
 			       t->report->n == 1 ? t->requests : -1, &a->after);
@@ -119,7 +135,7 @@ static int judge_loop(struct tune *t, struct advice *a, struct error *err)
 		return 0;
 	}
 	a->trial = TRIAL_ROLLED_BACK;
-	return tune_set_loop(t, s, s->found_ns, err);
+	return set_ours(t, s, s->found_ns, err);
 }
 
 int tune_apply(struct tune *t, struct error *err)

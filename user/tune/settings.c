@@ -203,8 +203,10 @@ int tune_check_ours(struct tune_setting *s, struct qmp_client *qmp, struct error
 
 	if (ret || is_ours(s, &now))
 		return ret;
+	if (!tune_settings_find(&now, s->id))
+		return error_set(err, -EREMOTEIO, "%s: the iothread has gone", s->id);
 	return error_set(err, -EREMOTEIO,
-			 "%s: poll-max-ns was set to %lld, and is %lld or another thread's: "
+			 "%s: poll-max-ns was %lld, and is %lld or another thread's now: "
 			 "somebody else sets it too",
 			 s->id, (long long)max_ns, (long long)s->max_ns);
 }
