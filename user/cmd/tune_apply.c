@@ -135,7 +135,7 @@ static int judge_loop(struct tune *t, struct advice *a, struct error *err)
 		return 0;
 	}
 	a->trial = TRIAL_ROLLED_BACK;
-	return set_ours(t, s, s->found_ns, err);
+	return tune_set_loop(t, s, s->found_ns, err);
 }
 
 int tune_apply(struct tune *t, struct error *err)
