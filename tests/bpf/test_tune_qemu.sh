@@ -232,7 +232,7 @@ failed() {
 "$handoff" run --blk null,size=64M --load "rw=randread thinktime=fixed:500us runtime=280" \
 	>"$tmp/own" 2>&1 &
 own=$!
-wait_for 20 pgrep -P $own
+wait_for 20 grep -q ready "$tmp/own"
 check "another VM's socket: exit 1" failed "$(pgrep -P $own)"
 check "another VM's socket: is told" grep -q "another VM's socket" "$tmp/err"
 kill -INT $own
