@@ -279,6 +279,9 @@ bench: all $(TINY_VMM) ## run the benchmarks of tests/bench
 bench-policy: all ## what each poll policy costs, beside the best fixed spin
 	@HANDOFF='$(abspath $(OUT))/handoff' tests/bench/bench_policy.sh
 
+bench-tune: all ## what a QEMU gains by `handoff tune --apply`
+	@HANDOFF='$(abspath $(OUT))/handoff' tests/bench/bench_tune.sh
+
 bench-trace: ## what tracing costs, beside other tracers: installs them, builds, runs
 	@scripts/deps bench || echo 'bench-trace: goes on without what is missing'
 	@$(sub) all $(TINY_VMM)
@@ -360,7 +363,7 @@ help: ## list the targets
 	@echo 'V=1 shows commands, WERROR=0 lets warnings pass, O=DIR sets the output folder;'
 	@echo 'ASAN=1, TSAN=1 and UBSAN=1 build with a sanitizer, in a folder of their own.'
 
-.PHONY: all tests test vmtest test-vm seed bench bench-policy bench-trace \
+.PHONY: all tests test vmtest test-vm seed bench bench-policy bench-tune bench-trace \
 	$(patsubst %,test-%,$(TEST_LEVELS) $(unit_folders)) \
 	$(patsubst %,test-unit-%,$(unit_folders)) check $(patsubst %,check-%,$(CHECKS)) \
 	format run deps install compdb clean help

@@ -69,6 +69,22 @@ qemu_thread_of() {
 	qemu_asks query-iothreads | jq ".[] | select(.id == \"$1\") | .\"thread-id\""
 }
 
+# How many requests its disks have read.
+qemu_requests() {
+	qemu_asks query-blockstats | jq '[.[].stats.rd_operations] | add'
+}
+
+# Of these in a second, by the time that it really was: who asks waits for a CPU, too, and for up to
+# a second where a real-time guest spins on each. At depth 1 a request takes as long as one has.
+qemu_rate() {
+	local before after since=$EPOCHREALTIME
+	before=$(qemu_requests)
+	sleep 1
+	after=$(qemu_requests)
+	awk -v n=$((after - before)) -v since="$since" -v till="$EPOCHREALTIME" \
+		'BEGIN { printf "%.0f\n", n / (till - since) }'
+}
+
 qemu_go() {
 	qemu_asks cont >/dev/null
 }
