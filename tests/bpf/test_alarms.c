@@ -460,9 +460,10 @@ static void test_alarms__checks_do_not_wait_for_snapshots(void **state)
 	assert_int_equal(v.report->alarm[0].kind, ALARM_STUCK);
 	assert_true(v.report->alarm[0].over);
 	/* Its age at the last check that found it so. The one that raised it may be the last: on a
-	 * slow CPU it takes seconds to name the frames. */
+	 * slow CPU it takes seconds to name the frames. And the last may have been left out: after
+	 * one that came late the next comes within half a period (STUCK_NS / 4), too soon to tell. */
 	assert_true(v.report->alarm[0].age_ns >= (uint64_t)STUCK_NS);
-	assert_true((int64_t)v.report->alarm[0].age_ns >= checked - kicked);
+	assert_true((int64_t)v.report->alarm[0].age_ns >= checked - kicked - STUCK_NS / 4);
 	tiny_end(&v);
 }
 
