@@ -37,10 +37,6 @@ serves() {
 setting() {
 	qemu_asks qom-get '{"path": "/objects/io0", "property": "poll-max-ns"}'
 }
-set_to() {
-	qemu_asks qom-set "{\"path\": \"/objects/io0\", \"property\": \"poll-max-ns\",
-		\"value\": $1}" >/dev/null
-}
 tune() {
 	local name=$1
 	shift
@@ -84,7 +80,7 @@ turns() {
 }
 # check_faster NAME FILE: five lines of requests a second before and after, by their median. By how
 # much is for `make bench-tune` to tell: a request that is polled for takes a few handings-over of a
-# cache line between two CPUs, which take a host twice as long when it has put them far apart.
+# cache line between two CPUs, which takes a host twice as long at some times as at others.
 check_faster() {
 	awk '$1 > 0 { print $2 / $1 }' "$2" | sort -n >"$tmp/ratios"
 	check "$1" awk '{ a[NR] = $1 } END { exit !(NR == 5 && a[3] > 1) }' "$tmp/ratios"

@@ -111,3 +111,9 @@ on_main=virtio-blk-pci,drive=d0,disable-legacy=on
 io0() {
 	iothread=(-object "iothread,id=io0,poll-max-ns=$1")
 }
+
+# set_to NS: io0's poll-max-ns, while it runs.
+set_to() {
+	qemu_asks qom-set "{\"path\": \"/objects/io0\", \"property\": \"poll-max-ns\",
+		\"value\": $1}" >/dev/null
+}
