@@ -45,6 +45,8 @@ struct advice_point {
 	double cost_ns; /* spun, and what a sleep costs where it slept */
 	double cpu;	/* the spins' share of a core */
 	double kicks;	/* a second that it would still take: each sleep's */
+	/* The same if the VMM lets the guest kick while it polls: each wait's. */
+	double kicks_most;
 };
 
 /*

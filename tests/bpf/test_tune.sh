@@ -74,6 +74,9 @@ check "ours: waits are the guest's think time at least" says asleep '.gaps.p50_n
 check "ours: the curve rises" says asleep '[.curve[].max_ns] | . == sort'
 check "ours: no spin of 100 us finds what comes after 300" says asleep \
 	'.curve[] | select(.max_ns == 96000) | .hit_share < 0.05'
+check "ours: a spin keeps the guest from kicking" says asleep \
+	'[.curve[] | .kicks_per_s_most == .kicks_per_s] | all'
+check "ours: no word of kicks all the same" not grep -q '^ *kicks:' "$tmp/asleep.out"
 check "ours: text has a row for each point" test \
 	"$(grep -cE '^ +[0-9]+ +[0-9.]+% ' "$tmp/asleep.out")" -ge 17
 check "ours: text marks today's" grep -q '^ *0 .* today' "$tmp/asleep.out"

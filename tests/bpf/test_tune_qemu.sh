@@ -60,6 +60,10 @@ check "dry run: a spin is advised, with the command" says dry \
 	'.advice.action == "set" and (.advice.max_ns as $ns | .commands.qmp | fromjson |
 		.execute == "qom-set" and .arguments == {path: "/objects/io0",
 			property: "poll-max-ns", value: $ns})'
+check "dry run: the guest may kick all the same while QEMU polls" says dry \
+	'.advice.max_ns as $ns | .curve[] | select(.max_ns == $ns) |
+		.kicks_per_s_most > 10 * .kicks_per_s'
+check "dry run: that is said" grep -q '^  kicks: .*/s is the least; up to ' "$tmp/dry.out"
 check "dry run: the loop is closed, and it warns" says dry \
 	'.arrivals == "closed" and (.advice.sure | contains("CLOSED LOOP"))'
 

@@ -168,7 +168,8 @@ static double hits_of_best_parts(const struct player *p)
 
 /* Of each wait that was measured: work that came during a wake adds waits to those. */
 static void fill_point(struct advice_point *p, const struct advice *a,
-		       const struct poll_replay_result *r, size_t n, double slept_share)
+		       const struct poll_replay_result *r, size_t n, double slept_share,
+		       bool kicks_off)
 {
 	double slept = (double)(r->waits - r->hits) / (double)n, rate;
 
@@ -179,6 +180,10 @@ static void fill_point(struct advice_point *p, const struct advice *a,
 	rate = rate_at(a, slept_share, slept);
 	p->cpu = rate * p->spun_ns / 1e9;
 	p->kicks = rate * slept;
+	/* QEMU up to 7.2 leaves poll mode for each bottom half (until "util/aio: Defer disabling
+	 * poll mode as long as possible"), and has kicks on for a moment: of a split ring with
+	 * EVENT_IDX avail_event then asks for the next one, of others it is a matter of chance. */
+	p->kicks_most = kicks_off ? p->kicks : rate * (double)r->waits / (double)n;
 }
 
 /* The point is the one that finds least. */
@@ -194,7 +199,7 @@ static void take_play(struct advice_point *point, const struct player *p, double
 	if (p->waits->in_order && p->waits->n >= PARTS * ADVICE_MIN_GAPS)
 		point->hit_most = MAX(point->hit_most, hits_of_best_parts(p));
 	if (first || hits < point->hit_share)
-		fill_point(point, p->a, &r, p->waits->n, slept_share);
+		fill_point(point, p->a, &r, p->waits->n, slept_share, p->unknown->kicks_off);
 }
 
 /* Where the curve bends: farthest above the straight line from end to end, as the candidates stand

@@ -19,10 +19,10 @@ static json_t *text_or_null(const char *text)
 
 json_t *json_of_point(const struct advice_point *p)
 {
-	return json_pack("{sI sf sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns, "hit_share",
-			 p->hit_share, "hit_share_most", p->hit_most, "spun_ns", p->spun_ns,
-			 "late_ns", p->late_ns, "cost_ns", p->cost_ns, "cpu_share", p->cpu,
-			 "kicks_per_s", p->kicks);
+	return json_pack("{sI sf sf sf sf sf sf sf sf}", "max_ns", (json_int_t)p->max_ns,
+			 "hit_share", p->hit_share, "hit_share_most", p->hit_most, "spun_ns",
+			 p->spun_ns, "late_ns", p->late_ns, "cost_ns", p->cost_ns, "cpu_share",
+			 p->cpu, "kicks_per_s", p->kicks, "kicks_per_s_most", p->kicks_most);
 }
 
 static json_t *curve_json(const struct advice *a)

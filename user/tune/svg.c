@@ -98,6 +98,9 @@ static double put_loop(const struct advice_report *r, const struct advice *a, do
 		 a->action == ADVICE_NONE ? "no advice:" : "advice:", words_advice(a, words));
 	y = put_words(y, text, to);
 	y = put_words(y, a->sure, to);
+	snprintf(text, sizeof(text), "kicks: %s", words_kicks(a, words));
+	if (*words)
+		y = put_words(y, text, to);
 	if (!a->n)
 		return y;
 	y += 8;

@@ -61,7 +61,7 @@ static const struct {
 	[CHART_HITS] = { "hit share", "% of the waits", 100, hits_of },
 	[CHART_CPU] = { "CPU burned by spins", "% of a core", 0, cpu_of },
 	[CHART_SAVED] = { "latency saved", "us of a wait, on the mean", 0, saved_of },
-	[CHART_KICKS] = { "kicks avoided", "a second", 0, kicks_of },
+	[CHART_KICKS] = { "kicks avoided at most", "a second", 0, kicks_of },
 };
 
 void svg_escaped(const char *text, FILE *to)

@@ -120,6 +120,8 @@ static void put_advice(const struct advice_report *r, const struct advice *a, un
 	if (none)
 		return;
 	put_labelled("sure:", a->sure, width, to);
+	if (*words_kicks(a, text))
+		put_labelled("kicks:", text, width, to);
 	if (advice_can_be_set(a))
 		put_commands(r, a, to);
 	else if (a->action == ADVICE_SET && !strcmp(a->loop, "main"))

@@ -71,3 +71,17 @@ char *words_advice(const struct advice *a, char buf[WORDS_MAX])
 		snprintf(buf, WORDS_MAX, "poll-max-ns %lld: %s", max_ns, a->why);
 	return buf;
 }
+
+char *words_kicks(const struct advice *a, char buf[WORDS_MAX])
+{
+	const struct advice_point *p = &a->point[a->best];
+
+	buf[0] = '\0';
+	if (a->action != ADVICE_NONE && p->kicks_most - p->kicks >= 1)
+		snprintf(
+			buf, WORDS_MAX,
+			"%.0f/s is the least; up to %.0f/s if the VMM lets the guest kick while it "
+			"polls, as QEMU up to 7.2 does with a split ring and EVENT_IDX",
+			p->kicks, p->kicks_most);
+	return buf;
+}

@@ -19,5 +19,8 @@ char *words_loop(const struct advice_report *r, const struct advice *a, char buf
 char *words_waits(const struct advice *a, char buf[WORDS_MAX]);
 /* What is advised and why; of ADVICE_NONE why nothing is. */
 char *words_advice(const struct advice *a, char buf[WORDS_MAX]);
+/* How many kicks there are at the best point if polling does not keep the guest from kicking; "" =
+ * it does. */
+char *words_kicks(const struct advice *a, char buf[WORDS_MAX]);
 
 #endif

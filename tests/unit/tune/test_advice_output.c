@@ -57,6 +57,25 @@ static void test_advice_text__marks_today_and_best(void **state)
 	free(a);
 }
 
+static void test_advice_text__tells_how_many_kicks_there_may_be(void **state)
+{
+	struct advice_report *a = fixture_advised(0);
+	struct advice_point *best = &a->loop[0].point[a->loop[0].best];
+	char *text;
+
+	best->kicks = 27;
+	best->kicks_most = 5000;
+	text = as_text(a, 200, false);
+	assert_non_null(
+		strstr(text, "kicks:     27/s is the least; up to 5000/s if the VMM lets "));
+	free(text);
+	best->kicks_most = 27;
+	text = as_text(a, 200, false);
+	assert_null(strstr(text, "kicks:"));
+	free(text);
+	free(a);
+}
+
 /* Commands are to be copied, and so are whole. */
 static void test_advice_text__fits_the_width(void **state)
 {
@@ -189,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_advice_text__marks_today_and_best),
+		cmocka_unit_test(test_advice_text__tells_how_many_kicks_there_may_be),
 		cmocka_unit_test(test_advice_text__fits_the_width),
 		cmocka_unit_test(test_advice_text__without_blocks_is_ascii),
 		cmocka_unit_test(test_advice_commands__name_libvirts_iothread),

@@ -75,6 +75,23 @@ static void test_advisor__has_today_on_the_curve(void **state)
 	report_free(r);
 }
 
+/* Each wait's, unless the VMM is known to keep the guest from it. */
+static void test_advisor__tells_how_many_kicks_there_may_be(void **state)
+{
+	struct report *r = fixture_report(10000, 10000, 40000);
+	struct advice a;
+
+	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "qemu");
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 64000)->kicks < 5000 * 0.05);
+	assert_true(fixture_point(&a, 64000)->kicks_most > 5000 * 0.99);
+	assert_true(fixture_point(&a, 0)->kicks == fixture_point(&a, 0)->kicks_most);
+	snprintf(r->vmm_kind, sizeof(r->vmm_kind), "handoff");
+	fixture_advise(r, &a);
+	assert_true(fixture_point(&a, 64000)->kicks == fixture_point(&a, 64000)->kicks_most);
+	report_free(r);
+}
+
 /* 5000 waits a second of 100 us are half a core; of 10 us a twentieth. */
 static void test_advisor__stays_within_a_budget(void **state)
 {
@@ -333,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_advisor__sets_what_catches_short_waits),
 		cmocka_unit_test(test_advisor__keeps_a_loop_asleep_whose_work_is_rare),
 		cmocka_unit_test(test_advisor__has_today_on_the_curve),
+		cmocka_unit_test(test_advisor__tells_how_many_kicks_there_may_be),
 		cmocka_unit_test(test_advisor__stays_within_a_budget),
 		cmocka_unit_test(test_advisor__advises_none_above_the_limit),
 		cmocka_unit_test(test_advisor__knee_is_where_more_brings_little),
