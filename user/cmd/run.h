@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `handoff run`: the command forks. The child is the VMM (run_vmm.c) and needs no BPF privilege;
- * the parent watches it (run_watch.c), traced or not. They share nothing but pipes and a socket,
- * and the VMM goes on when the watcher dies.
+ * the parent watches it (run_watch.c, run_end.c), traced or not. They share nothing but pipes and a
+ * socket, and the VMM goes on when the watcher dies.
  *
  * With --console stdio the VMM moves the bytes between the guest's serial port and standard input
  * and output; the watcher owns the terminal's mode (run_terminal.c) and says what it has to say on
@@ -66,6 +66,25 @@ int run_vmm(const struct run_options *o, struct run_pipes pipes);
 /* The parent's: until the VMM has ended, then summary and report. Returns the exit status of the
  * command. */
 int run_watch(const struct run_options *o, pid_t vmm, struct run_pipes pipes);
+
+struct tracer;
+struct report;
+struct keys;
+
+/* What the watcher knows when the VMM has ended. */
+struct run_end {
+	int wait_status;
+	bool stopping;				/* the VMM was asked to end */
+	bool failed;				/* the watcher, which has said so */
+	bool terminal;				/* the console was the user's */
+	const char *guest_result, *guest_error; /* "" = none came */
+	struct tracer *tracer;			/* NULL: it ended before it was ready */
+	const struct keys *keys;		/* NULL without a live screen */
+	struct report *total;
+};
+
+/* The last snapshot, summary and report; returns the exit status of the command. */
+int run_end(const struct run_options *o, const struct run_end *e);
 
 /* What the watcher shows, and where. Asked before the fork too, for the VMM's stderr. */
 struct screen_config run_screen_config(const struct run_options *o);

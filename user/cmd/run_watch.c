@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The watcher of `handoff run`: attaches to the VMM, lets it go, shows intervals, passes Ctrl-C on,
- * and ends with summary and report. Main thread; everything it waits for is a file descriptor.
+ * The watcher of `handoff run`: attaches to the VMM, lets it go, shows intervals, passes Ctrl-C on.
+ * Main thread; everything it waits for is a file descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -318,80 +318,24 @@ static void watch_once(struct watch *w)
 		on_vmm_end(w);
 }
 
-static void tell_violation(void *opaque, const char *line)
-{
-	log_error("run: figures disagree: %s", line);
-}
-
-static void explain_no_guest(struct watch *w)
-{
-	const char *why = "the guest ended without its report";
-
-	if (w->o->machine.kernel)
-		why = "not the built-in guest";
-	else if (w->stopping)
-		why = "stopped before the guest reported";
-	else if (WIFSIGNALED(w->wait_status))
-		why = "the VMM was killed";
-	else if (WEXITSTATUS(w->wait_status) == MACHINE_EXIT_OK && w->terminal.wanted)
-		why = "stopped, or the time was over, before the guest reported";
-	else if (WEXITSTATUS(w->wait_status) == MACHINE_EXIT_OK)
-		why = "the time was over before the guest reported";
-	snprintf(w->total->guest_reason, sizeof(w->total->guest_reason), "%s", why);
-}
-
-/* The VMM's end as an exit status of ours. */
-static int vmm_status(struct watch *w)
-{
-	if (WIFSIGNALED(w->wait_status)) {
-		log_error("run: the VMM was killed by signal %d (%s)", WTERMSIG(w->wait_status),
-			  strsignal(WTERMSIG(w->wait_status)));
-		return CMD_FAILED;
-	}
-	return w->failed ? CMD_FAILED : WEXITSTATUS(w->wait_status);
-}
-
 static int finish(struct watch *w)
 {
-	bool json_only = w->o->json && !strcmp(w->o->json, "-");
-	int status = vmm_status(w);
-	struct error err;
+	const struct run_end end = {
+		.wait_status = w->wait_status,
+		.stopping = w->stopping,
+		.failed = w->failed,
+		.terminal = w->terminal.wanted,
+		.guest_result = w->guest_result,
+		.guest_error = w->guest_error,
+		.tracer = w->tracer,
+		.keys = w->keys,
+		.total = w->total,
+	};
 
 	screen_free(w->screen);
 	keys_end(w->keys);
 	run_terminal_leave(&w->terminal);
-	if (status == CMD_USAGE) {
-		snprintf(err.msg, sizeof(err.msg), "--load: %s", w->guest_error);
-		return cmd_usage(&run_opts, &err);
-	}
-	if (w->guest_error[0])
-		log_error("run: the guest gave up: %s", w->guest_error);
-	if (!w->tracer && !status && w->stopping) {
-		log_info("run: stopped before the guest started: there is no report");
-		return w->o->json ? CMD_FAILED : CMD_OK;
-	}
-	if (!w->tracer || w->failed)
-		return status ? status : CMD_FAILED;
-	if (tracer_snapshot(w->tracer, w->total, &err) < 0) {
-		log_error("run: %s", err.msg);
-		return CMD_FAILED;
-	}
-	if (!w->guest_result[0] || !report_set_guest(w->total, w->guest_result))
-		explain_no_guest(w);
-	if (w->o->console == RUN_CONSOLE_STDIO)
-		view_summary(w->total, 0, stderr);
-	else if (!json_only)
-		view_summary(w->total, 0, stdout);
-	keys_summary(w->keys, false, stdout);
-	if (w->o->json && view_json_file(w->total, w->o->json, &err) < 0) {
-		log_error("run: --json: %s", err.msg);
-		status = status ? status : CMD_FAILED;
-	}
-	if (w->o->trace && report_check(w->total, tell_violation, NULL) && !status)
-		status = CMD_FIGURES;
-	if (cmd_close_stdout() && !status)
-		status = CMD_FAILED;
-	return status;
+	return run_end(w->o, &end);
 }
 
 /* SIGQUIT too: from a terminal it kills the VMM, and the screen is to be put in order. */

@@ -2,7 +2,8 @@
 /*
  * `handoff trace`: attaches to VMs that run already, one tracer each (fleet.h), shows what `run
  * --trace` shows, detaches. Files: trace.c (the command), trace_options.c, trace_help.c,
- * trace_watch.c (while it runs), trace_end.c (summary and reports). Main thread.
+ * trace_watch.c (while it runs), trace_names.c (names by QMP), trace_end.c (summary and reports).
+ * Main thread.
  */
 #ifndef HANDOFF_CMD_TRACE_H
 #define HANDOFF_CMD_TRACE_H

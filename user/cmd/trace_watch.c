@@ -21,13 +21,11 @@
 #include "cmd.h"
 #include "fleet.h"
 #include "keys.h"
-#include "names.h"
 #include "screen.h"
 #include "trace.h"
+#include "trace_names.h"
 
-#define LOOK_NS	       NS_PER_S
-/* A socket that does not answer takes a few seconds each time. */
-#define NAMES_RETRY_NS (10 * NS_PER_S)
+#define LOOK_NS NS_PER_S
 
 enum source {
 	SOURCE_SIGNAL,
@@ -49,10 +47,7 @@ struct watch {
 	uint32_t shown;	       /* live: the VM on the screen */
 	struct keys *keys;     /* live */
 	struct report *interval;
-	struct vm_names *names; /* NULL without --qmp */
-	bool names_wanted;	/* there are queues that they do not know */
-	bool names_failed;	/* which has been said */
-	int64_t next_names_ns;	/* not before, by clock_ns */
+	struct trace_names names;
 	bool stop;
 };
 
@@ -139,44 +134,6 @@ static void need_screen(struct watch *w)
 		start_keys(w);
 }
 
-static bool has_other_queues(const struct report *a, const struct report *b)
-{
-	if (a->n_queues != b->n_queues)
-		return true;
-	for (uint32_t i = 0; i < a->n_queues; i++)
-		if (a->queue[i].gpa != b->queue[i].gpa)
-			return true;
-	return false;
-}
-
-/* A device that was plugged in has its name from the same socket, if that is still there. */
-static void renew_names(struct watch *w)
-{
-	struct fleet_vm *vm = &w->fleet.vm[0];
-	struct vm_names fresh = { 0 };
-	struct error err;
-	char line[512];
-
-	if (!w->names || !w->fleet.n || !vm->tracer)
-		return;
-	w->names_wanted |= has_other_queues(vm->total, vm->before);
-	if (!w->names_wanted || clock_ns() < w->next_names_ns)
-		return;
-	w->names_wanted = cmd_names_by_qmp(w->o->qmp, vm->pid, &fresh, &err) < 0;
-	if (!w->names_wanted) {
-		*w->names = fresh;
-		tracer_set_names(vm->tracer, w->names);
-		w->names_failed = false;
-		return;
-	}
-	w->next_names_ns = clock_ns() + NAMES_RETRY_NS;
-	if (!w->names_failed) {
-		snprintf(line, sizeof(line), "--qmp: %s; names stay as they were", err.msg);
-		say(w, line);
-		w->names_failed = true;
-	}
-}
-
 static void on_tick(struct watch *w)
 {
 	uint64_t ticks;
@@ -184,7 +141,7 @@ static void on_tick(struct watch *w)
 	if (read(w->tick_fd, &ticks, sizeof(ticks)) < 0)
 		return;
 	fleet_tick(&w->fleet);
-	renew_names(w);
+	trace_names_renew(&w->names, &w->fleet);
 	show(w);
 }
 
@@ -222,28 +179,13 @@ static void on_input(struct watch *w)
 	}
 }
 
-/* What is inferred of a loop depends on it. */
-static void take_setting(struct watch *w, const struct keys_done *done)
-{
-	struct fleet_vm *vm = &w->fleet.vm[0];
-
-	for (uint32_t i = 0; i < w->names->n_loops; i++) {
-		if (w->names->loop[i].tid != done->tid)
-			continue;
-		w->names->loop[i].poll_known = done->max_ns >= 0;
-		w->names->loop[i].poll_max_ns = (uint64_t)MAX(done->max_ns, 0);
-	}
-	if (vm->tracer)
-		tracer_set_names(vm->tracer, w->names);
-}
-
 static void on_keys(struct watch *w)
 {
 	struct keys_done done;
 
 	while (keys_take(w->keys, &done)) {
 		if (done.found)
-			take_setting(w, &done);
+			trace_names_set(&w->names, &w->fleet, &done);
 		screen_status(w->screen, done.line);
 	}
 }
@@ -385,12 +327,9 @@ static int watch_init(struct watch *w, struct error *err)
 	if (w->signal_fd < 0 || w->tick_fd < 0 || w->look_fd < 0 || w->time_fd < 0)
 		return error_set(err, -errno, "cannot watch: %s", strerror(errno));
 	w->interval = report_new();
-	w->names = w->o->qmp ? calloc(1, sizeof(*w->names)) : NULL;
-	if (!w->interval || (w->o->qmp && !w->names))
+	if (trace_names_init(&w->names, w->o->qmp) || !w->interval)
 		return error_set(err, -ENOMEM, "out of memory");
-	/* What has come since they were asked for. */
-	w->names_wanted = w->names;
-	return fleet_init(&w->fleet, w->o, w->names, &owner, err);
+	return fleet_init(&w->fleet, w->o, w->names.of, &owner, err);
 }
 
 static void watch_release(struct watch *w)
@@ -398,7 +337,7 @@ static void watch_release(struct watch *w)
 	keys_free(w->keys);
 	fleet_release(&w->fleet);
 	report_free(w->interval);
-	free(w->names);
+	trace_names_release(&w->names);
 	close(w->signal_fd);
 	close(w->tick_fd);
 	close(w->look_fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Discovery's parts: the object and its walks (discover.c), a walk's records as VMs
- * (discover_build.c), which queue is whose (discover_name.c), whose process it is
- * (discover_process.c). One thread at a time.
+ * Discovery's parts: the object and its walks (discover.c), a walk's records in order
+ * (discover_walk.c) and as VMs (discover_build.c), which queue is whose (discover_name.c), whose
+ * process it is (discover_process.c). One thread at a time.
  */
 #ifndef TRACE_DISCOVER_H
 #define TRACE_DISCOVER_H
