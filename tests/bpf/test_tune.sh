@@ -117,8 +117,9 @@ tune after -p $vmm --qmp "$tmp/one.qmp" --duration 0.3
 check "ours, --apply: what was found is back" says after '.today.max_ns == 0'
 end_vm $watcher
 
-# One that spins tells how long its spins took.
-served two 1000000 thinktime=fixed:50us
+# One that spins tells how long its spins took. It sleeps in the pauses: of a loop that never does,
+# what a wake takes is not seen, and there is no curve.
+served two 1000000 thinktime=burst:50@5ms
 tune awake -p $vmm --duration 2
 check "ours, spinning: exit 0" equal $status 0
 check "ours, spinning: today is on the curve" says awake \
