@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The kernel's types that discover.bpf.c walks, cut down to the fields it reads; kernel_types.h has
- * those of the programs that trace. Offsets are the running kernel's (CO-RE).
+ * The kernel's types that discover.bpf.c and waiter.h read, cut down to these fields;
+ * kernel_types.h has those of the programs that trace. Offsets are the running kernel's (CO-RE).
  */
 #ifndef HANDOFF_BPF_DISCOVER_TYPES_H
 #define HANDOFF_BPF_DISCOVER_TYPES_H
